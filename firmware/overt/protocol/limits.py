@@ -1,0 +1,30 @@
+"""Limits that no document can widen, only tighten. Each names its source; REGISTER ids in brackets."""
+
+from datetime import timedelta
+from typing import Final
+
+# A watchlist is made at most a day before use and alerts go within a day of it.
+WATCHLIST_MAX_AGE: Final = timedelta(hours=24)  # [O7] Met/Croydon practice: list made <= 24 h before
+ALERT_MAX_RETENTION: Final = timedelta(hours=24)  # [O11] South Wales Police: alerts deleted after use or within 24 h
+ORDER_MAX_WINDOW: Final = timedelta(hours=24)  # [O21-22] a set start and end; an extension is a new order
+ORDER_MAX_LEAD: Final = timedelta(days=31)  # an order is for a planned deployment, not kept in a drawer
+ADJUDICATION_MAX: Final = timedelta(minutes=10)  # the probe image of an alert leaves memory after minutes
+
+WATCHLIST_MAX_ENTRIES: Final = 20_000  # what a unit searches in 1 ms; forces set theirs lower ([O19]: 2,000)
+WATCHLIST_MAX_TEMPLATES_PER_ENTRY: Final = 8
+TEMPLATE_VALUES: Final = 128  # SFace's output
+TEMPLATE_BYTES: Final = TEMPLATE_VALUES * 4  # float32, little-endian
+
+THRESHOLD_MIN: Final = 0.35  # cosine; below SFace's published same-person point of 0.363 nothing is a match
+THRESHOLD_MAX: Final = 0.95
+
+# Sizes checked before anything is parsed.
+DOCUMENT_MAX_BYTES: Final = 256 * 1024
+WATCHLIST_MAX_BYTES: Final = 32 * 1024 * 1024  # 20,000 entries of about 1.2 kB as JSON, and room
+ALERT_MAX_BYTES: Final = 16 * 1024
+SIGNATURES_MAX: Final = 16
+
+CLOCK_TOLERANCE: Final = timedelta(seconds=5)  # between a document's maker and the unit
+PASSAGE_GAP: Final = timedelta(seconds=4)  # the same entry seen again sooner is the same passage
+HEALTH_INTERVAL: Final = timedelta(seconds=2)
+CHECKPOINT_INTERVAL: Final = timedelta(seconds=30)

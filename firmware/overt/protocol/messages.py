@@ -1,0 +1,168 @@
+"""Messages between the daemons of one unit: msgpack over AF_UNIX SOCK_SEQPACKET, one message type per hop.
+
+Big things (a watchlist, the gallery) travel as memory files passed along with the message.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from overt.protocol import fields as f
+from overt.protocol.vocabulary import Doubt
+
+MAX_BYTES = 64 * 1024
+"""A packet larger than this is refused."""
+
+Nanoseconds = Annotated[int, Meta(ge=0, le=2**63 - 1, description="Unix time in nanoseconds")]
+
+
+class Hello(f.Value, tag="hello", frozen=True, kw_only=True):
+    """The first message of a daemon to the warden."""
+
+    daemon: Literal["vision", "uplink", "control"]
+    version: f.Line
+    model: f.Digest | None = None
+
+
+class Begin(f.Value, tag="begin", frozen=True, kw_only=True):
+    """Warden to vision: recognise. Comes with the gallery as a sealed memory file."""
+
+    order: f.Digest
+    threshold: f.Threshold
+
+
+class Began(f.Value, tag="began", frozen=True, kw_only=True):
+    """Vision to warden: the first frame has come."""
+
+    order: f.Digest
+    captured_ns: Nanoseconds
+
+
+class Stop(f.Value, tag="stop", frozen=True, kw_only=True):
+    """Warden to vision: recognise no more, forget everything."""
+
+
+class Cleared(f.Value, tag="cleared", frozen=True, kw_only=True):
+    """Vision to warden: nothing of the order is left here. Counters are of all the time since `Begin`."""
+
+    order: f.Digest
+    frames: f.Count
+    faces_seen: f.Count
+    templates_made: f.Count
+    templates_wiped: f.Count
+
+
+class Sighting(f.Value, tag="sighting", frozen=True, kw_only=True):
+    """Vision to warden: a track scored above the threshold against the entry with this index."""
+
+    order: f.Digest
+    entry: Annotated[int, Meta(ge=0, lt=2**31)]
+    score: f.Score
+    runner_up_score: f.Score | None
+    captured_ns: Nanoseconds
+    decided_ns: Nanoseconds
+    track_ms: f.Count
+    track_frames: f.Count
+    face_px: Annotated[float, Meta(ge=0.0, le=10000.0)]
+    quality: f.Fraction
+
+
+class Progress(f.Value, tag="progress", frozen=True, kw_only=True):
+    """Vision to warden, about once a second: it moves, and how far. Counters since `Begin`."""
+
+    frames: f.Count
+    frames_dropped: f.Count
+    frames_per_second: Annotated[float, Meta(ge=0.0, le=1000.0)]
+    frame_age_ms: f.Count
+    faces_seen: f.Count
+    templates_made: f.Count
+    templates_wiped: f.Count
+
+
+class Trouble(f.Value, tag="trouble", frozen=True, kw_only=True):
+    """Vision to warden: it cannot see. It stays so until `Recovered`, or until vision starts anew."""
+
+    doubt: Doubt
+    detail: f.Line
+
+
+class Recovered(f.Value, tag="recovered", frozen=True, kw_only=True):
+    """Vision to warden: the trouble is over."""
+
+    doubt: Doubt
+
+
+class Publish(f.Value, tag="publish", frozen=True, kw_only=True):
+    """Warden to uplink: deliver these bytes at least once. The uplink cannot open an alert."""
+
+    id: f.Positive
+    topic: Annotated[str, Meta(max_length=128)]
+    payload: Annotated[bytes, Meta(max_length=48 * 1024)]
+    retain: bool = False
+    expires_in_s: f.Positive | None = None
+
+
+class Delivered(f.Value, tag="delivered", frozen=True, kw_only=True):
+    """Uplink to warden: the broker has acknowledged it."""
+
+    id: f.Positive
+
+
+class Undeliverable(f.Value, tag="undeliverable", frozen=True, kw_only=True):
+    """Uplink to warden: the broker has refused it for good, with this MQTT reason code."""
+
+    id: f.Positive
+    reason_code: Annotated[int, Meta(ge=0, le=255)]
+
+
+class Link(f.Value, tag="link", frozen=True, kw_only=True):
+    """Uplink to warden: the connection to the broker came or went."""
+
+    up: bool
+    detail: f.Line
+
+
+class Inbound(f.Value, tag="inbound", frozen=True, kw_only=True):
+    """Uplink (or the technician's cable) to warden: a document has come. Its bytes are in the memory file."""
+
+    topic: Annotated[str, Meta(max_length=128)]
+
+
+class Ask(f.Value, tag="ask", frozen=True, kw_only=True):
+    """The local command line to the warden: what are you doing? Answered with `Answer`."""
+
+
+class Answer(f.Value, tag="answer", frozen=True, kw_only=True):
+    """The warden to the local command line: a signed report (status or receipt) as JSON."""
+
+    report: Annotated[bytes, Meta(max_length=48 * 1024)]
+
+
+FromVision = Hello | Began | Cleared | Sighting | Progress | Trouble | Recovered
+ToVision = Begin | Stop
+FromUplink = Hello | Delivered | Undeliverable | Link | Inbound
+ToUplink = Publish
+FromControl = Hello | Ask | Inbound
+ToControl = Answer
+Message = (
+    Hello
+    | Begin
+    | Began
+    | Stop
+    | Cleared
+    | Sighting
+    | Progress
+    | Trouble
+    | Recovered
+    | Publish
+    | Delivered
+    | Undeliverable
+    | Link
+    | Inbound
+    | Ask
+    | Answer
+)
+
+encode = msgspec.msgpack.Encoder().encode
+"""Turn a message into the bytes of one packet."""

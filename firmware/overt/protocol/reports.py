@@ -1,0 +1,121 @@
+"""What the unit signs: receipts, alerts, status, health, checkpoints, erasure certificates."""
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from overt.protocol import fields as f
+from overt.protocol.documents import FixedSite
+from overt.protocol.vocabulary import Category, ClockQuality, Doubt, Ending, Kind, Refusal, State
+
+
+class Receipt(f.Value, tag="receipt", frozen=True, kw_only=True):
+    """The unit's answer to a document. For an accepted order it carries the key that its watchlist must be sent to."""
+
+    force: f.Slug
+    unit: f.Slug
+    document: Kind
+    digest: f.Digest
+    order: f.Digest | None
+    accepted: bool
+    received: f.Time
+    log_position: f.Count
+    recipient: f.Recipient | None = None
+    refusal: Refusal | None = None
+    detail: f.Line | None = None
+
+
+class Alert(f.Value, tag="alert", frozen=True, kw_only=True):
+    """A face in the stream scored above the threshold against an entry: a *possible* match, for a person to judge."""
+
+    id: f.AlertId
+    force: f.Slug
+    unit: f.Slug
+    order: f.Digest
+    sequence: f.Positive
+    entry: f.Reference
+    category: Category
+    score: f.Score
+    threshold: f.Threshold
+    runner_up_margin: Annotated[float, Meta(ge=-2.0, le=2.0)] | None
+    model: f.Digest
+    watchlist: f.Digest
+    captured: f.Time
+    decided: f.Time
+    published: f.Time
+    expires: f.Time
+    clock: ClockQuality
+    place: FixedSite
+    track_ms: f.Count
+    track_frames: f.Count
+    face_px: Annotated[float, Meta(ge=0.0, le=10000.0, description="Pixels between the eyes")]
+    quality: f.Fraction
+
+
+class Status(f.Value, tag="status", frozen=True, kw_only=True):
+    """What the unit is doing and, when recognition is off, why."""
+
+    force: f.Slug
+    unit: f.Slug
+    sent: f.Time
+    state: State
+    since: f.Time
+    doubts: tuple[Doubt, ...] = ()
+    ending: Ending | None = None
+    order: f.Digest | None = None
+    last_sequence: f.Count = 0
+    indicator_lit: bool = False
+    notice: f.Address | None = None
+    version: f.Line = "unknown"
+
+
+class Health(f.Value, tag="health", frozen=True, kw_only=True):
+    """The unit's counters since recognition began. Nothing here is about any one person."""
+
+    force: f.Slug
+    unit: f.Slug
+    sent: f.Time
+    order: f.Digest | None
+    last_sequence: f.Count
+    frames: f.Count
+    frames_dropped: f.Count
+    frames_per_second: Annotated[float, Meta(ge=0.0, le=1000.0)]
+    frame_age_ms: f.Count
+    faces_seen: f.Count
+    templates_made: f.Count
+    templates_wiped: f.Count
+    alerts_waiting: f.Count
+
+
+class Checkpoint(f.Value, tag="checkpoint", frozen=True, kw_only=True):
+    """The head of the unit's audit log: published, so that a log cut short later shows."""
+
+    force: f.Slug
+    unit: f.Slug
+    sent: f.Time
+    records: f.Count
+    head: f.Digest
+    order: f.Digest | None = None
+    last_sequence: f.Count = 0
+
+
+class Erasure(f.Value, tag="erasure", frozen=True, kw_only=True):
+    """The unit's word that a deployment's watchlist and key are gone."""
+
+    force: f.Slug
+    unit: f.Slug
+    order: f.Digest
+    watchlist: f.Digest | None
+    recipient: f.Recipient
+    ending: Ending
+    erased: f.Time
+    entries: f.Count
+    templates_listed: f.Count
+    templates_made: f.Count
+    templates_wiped: f.Count
+    alerts: f.Count
+    log_position: f.Count
+    log_head: f.Digest
+
+
+Report = Receipt | Alert | Status | Health | Checkpoint | Erasure

@@ -1,0 +1,127 @@
+"""The closed lists: every word that a document, a message or a log may use for a kind of thing."""
+
+from enum import StrEnum
+
+
+class Kind(StrEnum):
+    """Kinds of signed document."""
+
+    CHARTER = "charter"
+    ORDER = "order"
+    WATCHLIST = "watchlist"
+    CANCELLATION = "cancellation"
+    LOAN = "loan"
+    ASSURANCE = "assurance"
+    RECEIPT = "receipt"
+    ERASURE = "erasure"
+    CHECKPOINT = "checkpoint"
+    ALERT = "alert"
+    STATUS = "status"
+    HEALTH = "health"
+
+
+class Role(StrEnum):
+    """Roles that a charter gives to keys."""
+
+    ROOT = "root"
+    AUTHORISING_OFFICER = "authorising_officer"
+    SECOND_OFFICER = "second_officer"
+    WATCHLIST_OFFICER = "watchlist_officer"
+    ASSURANCE_BODY = "assurance_body"
+    TECHNICIAN = "technician"
+
+
+class UseCase(StrEnum):
+    """What a deployment is for. A blue watchlist lists consenting volunteers only, to measure recognition."""
+
+    BLUE_WATCHLIST = "blue_watchlist"
+    WANTED_PERSONS = "wanted_persons"
+    MISSING_PERSONS = "missing_persons"
+    SERIOUS_HARM = "serious_harm"
+
+
+class Category(StrEnum):
+    """Why a person may be on a watchlist (Bridges [2020] EWCA Civ 1058, 121-124: objective and published)."""
+
+    VOLUNTEER = "volunteer"
+    WANTED_BY_COURT = "wanted_by_court"
+    WANTED_FOR_ARREST = "wanted_for_arrest"
+    MISSING = "missing"
+    RISK_OF_SERIOUS_HARM = "risk_of_serious_harm"
+
+
+class State(StrEnum):
+    """The unit's life."""
+
+    IDLE = "idle"
+    ARMED = "armed"
+    RECOGNISING = "recognising"
+    PAUSED = "paused"
+    ERASING = "erasing"
+    MAINTENANCE = "maintenance"
+
+
+class Doubt(StrEnum):
+    """Why recognition is off although an order is in force (promise 10)."""
+
+    CLOCK = "clock"
+    PLACE = "place"
+    INDICATOR = "indicator"
+    CAMERA = "camera"
+    MODEL = "model"
+    STORAGE = "storage"
+    TEMPERATURE = "temperature"
+    VISION = "vision"
+
+
+class Ending(StrEnum):
+    """Why a deployment ended."""
+
+    WINDOW_OVER = "window_over"
+    CANCELLED = "cancelled"
+    SUPERSEDED = "superseded"
+    KEY_LOST = "key_lost"
+    TAMPER = "tamper"
+
+
+class Refusal(StrEnum):
+    """Why a document was refused. Fit for the log and the receipt: none repeats the sender's text."""
+
+    MALFORMED = "malformed"
+    TOO_LARGE = "too_large"
+    NOT_AUTHORISED = "not_authorised"
+    NOT_READABLE = "not_readable"
+    WRONG_FORCE = "wrong_force"
+    WRONG_UNIT = "wrong_unit"
+    WRONG_ORDER = "wrong_order"
+    WRONG_MODEL = "wrong_model"
+    EXPIRED = "expired"
+    NOT_YET = "not_yet"
+    ROLLED_BACK = "rolled_back"
+    REPLAYED = "replayed"
+    LIMIT = "limit"
+    NO_ASSURANCE = "no_assurance"
+    NO_ORDER = "no_order"
+    BUSY = "busy"
+    UNSUPPORTED = "unsupported"
+
+
+class ClockQuality(StrEnum):
+    """How well the unit knew the time."""
+
+    SYNCHRONISED = "synchronised"
+    HOLDOVER = "holdover"
+    UNKNOWN = "unknown"
+
+
+class Operation(StrEnum):
+    """The six logged operations of DPA 2018 s.62, and two of the unit's own."""
+
+    COLLECTION = "collection"
+    ALTERATION = "alteration"
+    CONSULTATION = "consultation"
+    DISCLOSURE = "disclosure"
+    COMBINATION = "combination"
+    ERASURE = "erasure"
+    AUTHORITY = "authority"
+    CONDITION = "condition"

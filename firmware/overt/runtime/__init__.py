@@ -1,0 +1,1 @@
+"""What every daemon of a unit needs and nobody needs twice: sockets between daemons, memory, files, logging."""

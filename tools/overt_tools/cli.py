@@ -1,0 +1,31 @@
+"""`overt-tools`: the laboratory. It works on labelled data sets and demonstration footage, and is not on a unit."""
+
+import sys
+from collections.abc import Sequence
+
+from overt import __version__
+from overt.runtime.cli import Parser, run
+from overt_tools.broker.command import add_parser as add_broker
+from overt_tools.contract import add_parser as add_contract
+from overt_tools.demo.command import add_parser as add_demo
+from overt_tools.models.command import add_parser as add_models
+from overt_tools.scene.command import add_parser as add_scene
+
+
+def parser() -> Parser:
+    """Build the command line."""
+    top = Parser(
+        prog="overt-tools",
+        description="Overt's laboratory: models, demonstration footage, brokers, the demonstration itself.",
+        epilog="example:\n  overt-tools demo",
+    )
+    top.add_argument("--version", action="version", version=f"overt {__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    for add in (add_demo, add_scene, add_models, add_broker, add_contract):
+        add(commands)
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code."""
+    sys.exit(run(parser(), arguments))
