@@ -14,7 +14,7 @@ def parser() -> Parser:
     """Build the command line."""
     top = Parser(
         prog="overt-camera",
-        description="The firmware of an Overt unit. Each daemon is a process of its own; a supervisor keeps them running.",
+        description="The firmware of an Overt unit. Each daemon is its own process; a supervisor keeps them running.",
         epilog="example:\n  overt-camera status",
     )
     top.add_argument("--version", action="version", version=f"overt {__version__}")

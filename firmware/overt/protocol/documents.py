@@ -3,13 +3,13 @@
 Every struct is the payload of a DSSE envelope (see `envelope`). Times are aware; texts are one language, the public's.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from msgspec import Meta
 
 from overt.protocol import fields as f
 from overt.protocol import limits
-from overt.protocol.vocabulary import Category, Ending, Role, UseCase
+from overt.protocol.vocabulary import CancellationReason, Category, Role, UseCase
 
 
 class PublicKey(f.Value, frozen=True, kw_only=True):
@@ -177,7 +177,7 @@ class Cancellation(f.Value, tag="cancellation", frozen=True, kw_only=True):
     force: f.Slug
     order: f.Digest
     issued: f.Time
-    reason: Literal[Ending.CANCELLED, Ending.SUPERSEDED, Ending.TAMPER]
+    reason: CancellationReason
 
 
 Document = Charter | Order | Watchlist | Cancellation

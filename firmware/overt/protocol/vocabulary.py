@@ -79,8 +79,16 @@ class Ending(StrEnum):
 
     WINDOW_OVER = "window_over"
     CANCELLED = "cancelled"
-    SUPERSEDED = "superseded"
     KEY_LOST = "key_lost"
+    TAMPER = "tamper"
+
+
+class CancellationReason(StrEnum):
+    """Why an officer ends an order before its time."""
+
+    FULFILLED = "fulfilled"
+    WITHDRAWN = "withdrawn"
+    SUPERSEDED = "superseded"
     TAMPER = "tamper"
 
 

@@ -55,11 +55,11 @@ def run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None = None)
     try:
         return int(chosen.handler(chosen))
     except Failure as failure:
-        print(f"{parser.prog}: {failure}", file=sys.stderr)  # noqa: T201 - this is the place that talks
+        print(f"{parser.prog}: {failure}", file=sys.stderr)
         return failure.exit_code
     except BrokenPipeError:
         sys.stderr.close()  # the reader of our output has gone; say nothing more
         return OK
     except KeyboardInterrupt:
-        print(f"{parser.prog}: interrupted", file=sys.stderr)  # noqa: T201 - this is the place that talks
+        print(f"{parser.prog}: interrupted", file=sys.stderr)
         return INTERRUPTED
