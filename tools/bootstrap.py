@@ -115,19 +115,20 @@ def _run_pip(arguments: list[str], doing: str) -> None:
     print(f"set-up: {doing}", flush=True)
     environment = {**os.environ, "PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_NO_INPUT": "1"}
     command = [str(PYTHON), "-m", "pip", *arguments]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     tail: list[str] = []
     seen = 0
-    assert process.stdout is not None
-    for line in process.stdout:
-        tail = [*tail[-30:], line.rstrip()]
-        if line.startswith("Collecting "):
-            seen += 1
-            if seen % 10 == 0:
-                print(f"set-up:   {seen} …", flush=True)
-        elif line.startswith("Installing collected packages"):
-            print("set-up:   unpacking", flush=True)
-    if process.wait() != 0:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as process:
+        for line in process.stdout or ():
+            tail = [*tail[-30:], line.rstrip()]
+            if line.startswith("Collecting "):
+                seen += 1
+                if seen % 10 == 0:
+                    print(f"set-up:   {seen} …", flush=True)
+            elif line.startswith("Installing collected packages"):
+                print("set-up:   unpacking", flush=True)
+    if process.returncode != 0:
         raise SetupError(_explain(tail))
 
 

@@ -1,0 +1,192 @@
+"""Documents for tests, made with the real code: a force, its charter, orders, watchlists, cancellations.
+
+Every function takes changes by name, so that a test says only what matters to it.
+"""
+
+import os
+import struct
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from overt.protocol import envelope, keys, sealing
+from overt.protocol.authority import Checked
+from overt.protocol.documents import (
+    Cancellation,
+    Charter,
+    ControlRoom,
+    Entry,
+    FixedSite,
+    Notice,
+    Order,
+    Paper,
+    PublicKey,
+    RoleKeys,
+    UnitRef,
+    Watchlist,
+    Window,
+)
+from overt.protocol.limits import TEMPLATE_VALUES
+from overt.protocol.vocabulary import CancellationReason, Category, Role, UseCase
+
+FORCE = "test-force"
+UNIT = "unit-1"
+MODEL = "a" * 64
+SITE = FixedSite(name="Test square", latitude=52.1, longitude=-0.46)
+
+
+def utc_now() -> datetime:
+    """The time, to the millisecond, so that it reads well."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+class Party(msgspec.Struct):
+    """Someone with a signing key."""
+
+    private: bytes
+
+    @property
+    def public(self) -> str:
+        return keys.public_of(self.private)
+
+    @property
+    def signer(self) -> Any:
+        return keys.signer_of(self.private)
+
+    @property
+    def keyid(self) -> str:
+        return envelope.key_id(self.public)
+
+
+def make_party() -> Party:
+    return Party(keys.new_private())
+
+
+class Force(msgspec.Struct):
+    """A force: its people by role, and its charter."""
+
+    people: dict[Role, Party]
+    charter: Charter
+    charter_data: bytes
+    room_identity: str
+    room_recipient: str
+
+    def __getitem__(self, role: Role) -> Party:
+        return self.people[role]
+
+    def signers(self, *roles: Role) -> list[Any]:
+        return [self.people[role].signer for role in roles]
+
+
+OFFICERS = (Role.AUTHORISING_OFFICER, Role.SECOND_OFFICER)
+
+
+def make_force(name: str = FORCE, *, people: dict[Role, Party] | None = None, **changes: Any) -> Force:
+    """Make a force whose every role has one key of its own. `changes` are fields of the charter."""
+    people = people or {role: make_party() for role in Role}
+    now = utc_now()
+    fields: dict[str, Any] = {
+        "force": name,
+        "title": "Test force",
+        "version": 1,
+        "issued": now - timedelta(days=1),
+        "expires": now + timedelta(days=365),
+        "keys": {party.keyid: PublicKey(public=party.public, post=role.value) for role, party in people.items()},
+        "roles": {role: RoleKeys(keys=(party.keyid,)) for role, party in people.items()},
+    }
+    charter = Charter(**{**fields, **changes})
+    identity, recipient = sealing.new_identity()
+    data = envelope.sign(charter, [people[Role.ROOT].signer])
+    return Force(people, charter, data, identity, recipient)
+
+
+def order_fields(force: Force, *units: UnitRef, now: datetime | None = None) -> dict[str, Any]:
+    """The fields of a lawful order that is in force now."""
+    now = now or utc_now()
+    paper = Paper(title="A paper", digest="b" * 64)
+    return {
+        "force": force.charter.force,
+        "operation": "EXERCISE-1",
+        "use_case": UseCase.BLUE_WATCHLIST,
+        "purpose": "Measure recognition with volunteers.",
+        "legal_basis": "Consent.",
+        "necessity": "It cannot be measured otherwise.",
+        "proportionality": "Volunteers only.",
+        "place": SITE,
+        "expectation": "The volunteers will walk past.",
+        "issued": now - timedelta(minutes=1),
+        "window": Window(start=now - timedelta(minutes=1), end=now + timedelta(hours=1)),
+        "units": units,
+        "model": MODEL,
+        "threshold": 0.5,
+        "categories": (Category.VOLUNTEER,),
+        "watchlist_max_entries": 100,
+        "false_alert_ceiling": 0.001,
+        "impact_assessment": paper,
+        "equality_assessment": paper,
+        "policy": paper,
+        "notice": Notice(text="Face recognition is in use here.", address="https://example.org/notice"),
+        "control_rooms": (ControlRoom(name="room-1", recipient=force.room_recipient),),
+        "operators": ("Duty operator",),
+    }
+
+
+def make_order(force: Force, *units: UnitRef, roles: tuple[Role, ...] = OFFICERS, **changes: Any) -> Checked[Order]:
+    """Make an order, signed by those roles. `changes` are fields of the order."""
+    order = Order(**{**order_fields(force, *units), **changes})
+    data = envelope.sign(order, force.signers(*roles))
+    return Checked(order, envelope.digest_of(envelope.encode(order)), data)
+
+
+def make_template(seed: bytes | None = None) -> bytes:
+    """A random template of unit length, as stored: 128 float32."""
+    raw = [byte - 127.5 for byte in (seed or os.urandom(TEMPLATE_VALUES))]
+    length = sum(value * value for value in raw) ** 0.5
+    return struct.pack(f"<{TEMPLATE_VALUES}f", *(value / length for value in raw))
+
+
+def make_entry(reference: str = "volunteer-1", now: datetime | None = None, **changes: Any) -> Entry:
+    """Make an entry as a lawful watchlist has it."""
+    now = now or utc_now()
+    fields: dict[str, Any] = {
+        "reference": reference,
+        "category": Category.VOLUNTEER,
+        "legal_basis": "Consent",
+        "image_source": "Taken for the exercise",
+        "image_date": now - timedelta(days=2),
+        "reviewed_by": "Watchlist officer",
+        "reviewed": now - timedelta(minutes=5),
+        "under_18": False,
+        "expires": now + timedelta(hours=12),
+        "quality": 0.9,
+        "templates": (make_template(),),
+    }
+    return Entry(**{**fields, **changes})
+
+
+def make_watchlist(
+    force: Force, order: str, *entries: Entry, roles: tuple[Role, ...] = (Role.WATCHLIST_OFFICER,), **changes: Any
+) -> bytes:
+    """Make a signed watchlist (not encrypted yet) for the order with this digest."""
+    fields: dict[str, Any] = {
+        "force": force.charter.force,
+        "order": order,
+        "made": utc_now(),
+        "model": MODEL,
+        "entries": entries or (make_entry(),),
+    }
+    return envelope.sign(Watchlist(**{**fields, **changes}), force.signers(*roles))
+
+
+def make_cancellation(
+    force: Force, order: str, *, roles: tuple[Role, ...] = (Role.AUTHORISING_OFFICER,), **changes: Any
+) -> bytes:
+    """Make a signed cancellation of the order with this digest."""
+    fields: dict[str, Any] = {
+        "force": force.charter.force,
+        "order": order,
+        "issued": utc_now(),
+        "reason": CancellationReason.WITHDRAWN,
+    }
+    return envelope.sign(Cancellation(**{**fields, **changes}), force.signers(*roles))
