@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
-
 from overt.protocol import envelope, keys, sealing
 from overt.protocol.authority import Checked
 from overt.protocol.documents import (

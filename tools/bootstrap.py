@@ -58,7 +58,9 @@ def set_up(profile: str) -> None:
         found = platform.python_version()
         raise SetupError(f"expected Python {OLDEST[0]}.{OLDEST[1]} or later, found {found}: install it, or set PYTHON=")
     if not sys.platform.startswith("linux"):
-        raise SetupError(f"expected Linux, found {sys.platform}: a unit is a Linux machine, and its parts run on no other")
+        raise SetupError(
+            f"expected Linux, found {sys.platform}: a unit is a Linux machine, and its parts run on no other"
+        )
     lists = [LISTS[profile]] + ([] if shutil.which("npm") else [NPM_LIST])
     wanted = _key(lists)
     if _is_up_to_date(profile, wanted):
@@ -89,10 +91,13 @@ def _is_up_to_date(profile: str, wanted: str) -> bool:
 
 
 def _make_venv() -> None:
-    if PYTHON.exists() and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True).returncode == 0:
+    if (
+        PYTHON.exists()
+        and subprocess.run([PYTHON, "-m", "pip", "--version"], capture_output=True, check=False).returncode == 0
+    ):
         return
     print("set-up: making the virtual environment .venv", flush=True)
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True)
+    made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True, check=False)
     if made.returncode != 0:
         shutil.rmtree(VENV, ignore_errors=True)
         raise SetupError(

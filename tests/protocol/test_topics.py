@@ -1,5 +1,4 @@
 import pytest
-
 from overt.protocol import topics
 from overt.protocol.errors import Malformed
 from overt.protocol.topics import Down, Topic, Up
@@ -12,7 +11,8 @@ def test_a_topic_is_read_back_as_it_was_written(leaf: Up | Down) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "overt/v1/f/u", "overt/v1/f/u/alert/x", "overt/v2/f/u/alert", "overt/v1//u/alert", "overt/v1/f/u/secret"]
+    "text",
+    ["", "overt/v1/f/u", "overt/v1/f/u/alert/x", "overt/v2/f/u/alert", "overt/v1//u/alert", "overt/v1/f/u/secret"],
 )
 def test_any_other_topic_is_refused(text: str) -> None:
     with pytest.raises(Malformed):

@@ -2,9 +2,9 @@ import fcntl
 import mmap
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
-
 from overt.runtime import memory
 
 CANARY = b"canary-template-" * 32
@@ -75,7 +75,7 @@ def test_a_plain_file_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("make", [bytes, bytearray, lambda data: memoryview(bytearray(data))])
-def test_wiping_overwrites_in_place(make) -> None:  # type: ignore[no-untyped-def]  # three kinds of buffer
+def test_wiping_overwrites_in_place(make: Any) -> None:
     buffer = make(os.urandom(4096))
     memory.wipe(buffer)
     assert bytes(buffer) == bytes(4096)

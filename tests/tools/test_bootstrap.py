@@ -80,7 +80,11 @@ def test_the_pinned_lists_hold_what_the_project_asks_for() -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    pinned = {line.split("==")[0] for line in (ROOT / "requirements" / "dev.txt").read_text().splitlines() if line[:1].isalnum()}
+    pinned = {
+        line.split("==")[0]
+        for line in (ROOT / "requirements" / "dev.txt").read_text().splitlines()
+        if line[:1].isalnum()
+    }
     wanted = project["dependencies"] + [name for extra in project["optional-dependencies"].values() for name in extra]
     names = {"".join(c for c in name.split("[")[0].split(">")[0].split(";")[0]).strip() for name in wanted}
     assert names <= pinned

@@ -1,6 +1,5 @@
 from hypothesis import given
 from hypothesis import strategies as st
-
 from overt_tools.demo.score import AlertSeen, PassageTruth, percentile, repeated, score
 
 S = 1_000_000_000
@@ -59,7 +58,9 @@ def test_footage_played_again_has_its_passages_again() -> None:
 
 
 @given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50), st.sampled_from([1, 50, 99, 100]))
-def test_a_percentile_is_one_of_the_values_with_at_least_that_share_at_or_below(values: list[float], percent: int) -> None:
+def test_a_percentile_is_one_of_the_values_with_at_least_that_share_at_or_below(
+    values: list[float], percent: int
+) -> None:
     ordered = sorted(values)
     found = percentile(ordered, percent)
     assert found in ordered

@@ -45,7 +45,9 @@ class BenchClock:
 
 def main() -> None:
     """Run the warden with the bench's parts."""
-    parser = Parser(prog="python -m overt_tools.bench_unit", description="Runs the warden with a bench's lamp and clock.")
+    parser = Parser(
+        prog="python -m overt_tools.bench_unit", description="Runs the warden with a bench's lamp and clock."
+    )
     parser.add_argument("--state", type=Path, required=True, help="the unit's state folder, as enrolment left it")
     parser.add_argument("--run", type=Path, required=True, help="folder for the sockets")
     parser.set_defaults(handler=_run)

@@ -23,13 +23,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         ),
         epilog="example:\n  overt-tools demo --models build/models --scene build/demo/scene.mp4",
     )
-    parser.add_argument("--models", type=Path, default=Path("build/models"), help="built models (default: %(default)s)")
-    parser.add_argument("--scene", type=Path, default=Path("build/demo/scene.mp4"), help="footage (default: %(default)s)")
+    built = Path("build")
+    parser.add_argument("--models", type=Path, default=built / "models", help="built models (default: %(default)s)")
     parser.add_argument(
-        "--stills", type=Path, default=None, help="the volunteer's stills (default: as the footage's package brought them)"
+        "--scene", type=Path, default=built / "demo" / "scene.mp4", help="footage (default: %(default)s)"
     )
-    parser.add_argument("--work", type=Path, default=Path("build/demo/work"), help="working folder (default: %(default)s)")
-    parser.add_argument("--broker", choices=("auto", "mosquitto", "embedded"), default="auto", help="default: %(default)s")
+    parser.add_argument(
+        "--stills",
+        type=Path,
+        default=None,
+        help="the volunteer's stills (default: as the footage's package brought them)",
+    )
+    parser.add_argument(
+        "--work", type=Path, default=built / "demo" / "work", help="working folder (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--broker", choices=("auto", "mosquitto", "embedded"), default="auto", help="default: %(default)s"
+    )
     parser.add_argument("--port", type=int, default=0, help="the broker's port on 127.0.0.1 (default: a free one)")
     parser.add_argument("--minutes", type=int, default=20, help="the order's window (default: %(default)s)")
     parser.add_argument("--threshold", type=float, default=0.5, help="the order's threshold (default: %(default)s)")

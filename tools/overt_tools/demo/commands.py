@@ -34,7 +34,7 @@ def type_in(name: str, *arguments: str | Path) -> str:
             text=True,
             timeout=_PATIENCE_S,
             check=False,
-            preexec_fn=tie_to_parent(os.getpid()),  # noqa: PLW1509 - called from the main thread
+            preexec_fn=tie_to_parent(os.getpid()),
         )
     except FileNotFoundError as error:
         raise CommandFailed(f"{name} is not installed beside {sys.executable}: run 'make setup'") from error

@@ -1,7 +1,6 @@
 """One deployment, from beginning to end: prepare, start, watch, end, prove the erasure, count."""
 
 import contextlib
-import json
 import shutil
 import signal
 import socket
@@ -12,12 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overt.runtime.cli import NEGATIVE, OK, UNAVAILABLE, Failure
+
 from overt_tools.demo import stage
 from overt_tools.demo.commands import CommandFailed, program, type_in
 from overt_tools.demo.display import Display
 from overt_tools.demo.feed import Event, Feed
 from overt_tools.demo.processes import ChildDied, Family
-from overt_tools.demo.score import Score, score
+from overt_tools.demo.score import Score
 from overt_tools.demo.story import Story
 
 _START_PATIENCE_S = 30.0
@@ -110,7 +110,9 @@ def run(plan: Plan) -> int:
 
 
 def _play(plan: Plan, folders: stage.Folders, cast: Cast, story: Story, display: Display) -> Score:
-    display.say("Overt: a blue watchlist exercise on this machine. Everyone in the footage is a volunteer or its author.")
+    display.say(
+        "Overt: a blue watchlist exercise on this machine. Everyone in the footage is a volunteer or its author."
+    )
     port = plan.port or _free_port()
     broker = f"127.0.0.1:{port}"
     stage.found_force(folders, display.step)
@@ -187,7 +189,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _interrupt(number: int, frame: object) -> None:
+def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 

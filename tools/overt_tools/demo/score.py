@@ -115,4 +115,6 @@ def _passage_of(alert: AlertSeen, passages: Sequence[PassageTruth]) -> PassageTr
         for passage in passages
         if passage.first_ns - _SLACK_NS <= alert.position_ns <= passage.last_ns + _SLACK_NS
     ]
-    return min(around, key=lambda passage: abs(passage.first_ns + passage.last_ns - 2 * alert.position_ns), default=None)
+    return min(
+        around, key=lambda passage: abs(passage.first_ns + passage.last_ns - 2 * alert.position_ns), default=None
+    )

@@ -109,7 +109,7 @@ def enrol_unit(folders: Folders, broker: str, say: Say) -> None:
 
 
 def furnish_room(folders: Folders, broker: str, say: Say) -> None:
-    """The control room: its own keys, certified by the force; it trusts the charter and this order, and nothing else."""
+    """The control room: its own keys, certified by the force; it trusts the charter and this order alone."""
     say("a control room: its own keys, certified by the force")
     type_in("overt-controlroom", "identity", "--home", folders.room, "--name", ROOM)
     _office(

@@ -1,7 +1,6 @@
 """What has happened so far, told by the control room's verified events alone."""
 
 import base64
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
