@@ -1,12 +1,12 @@
 from hypothesis import given
 from hypothesis import strategies as st
-from overt_tools.demo.score import AlertSeen, PassageTruth, percentile, repeated, score
+from overt_tools.demo.score import AlertSeen, Passage, percentile, repeated, score
 
 S = 1_000_000_000
 PASSAGES = [
-    PassageTruth(id=0, listed=True, first_ns=2 * S, last_ns=8 * S),
-    PassageTruth(id=1, listed=False, first_ns=5 * S, last_ns=12 * S),
-    PassageTruth(id=2, listed=True, first_ns=15 * S, last_ns=20 * S),
+    Passage(id=0, listed=True, first_ns=2 * S, last_ns=8 * S),
+    Passage(id=1, listed=False, first_ns=5 * S, last_ns=12 * S),
+    Passage(id=2, listed=True, first_ns=15 * S, last_ns=20 * S),
 ]
 
 

@@ -18,7 +18,7 @@ from overt_tools.demo.display import Display
 from overt_tools.demo.feed import Event, Feed
 from overt_tools.demo.processes import ChildDied, Family
 from overt_tools.demo.score import Score
-from overt_tools.demo.story import Story
+from overt_tools.demo.story import Story, read_footage
 
 _START_PATIENCE_S = 30.0
 _ERASURE_PATIENCE_S = 15.0
@@ -30,7 +30,7 @@ class Plan:
 
     models: Path
     scene: Path
-    stills: Path | None
+    stills: Path
     work: Path
     broker: str
     port: int
@@ -91,7 +91,7 @@ def run(plan: Plan) -> int:
         Failure: It cannot be played; the message says what is missing.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    story = Story.of(plan.scene)
+    story = Story(read_footage(plan.scene))
     folders = stage.clear(plan.work)
     cast = Cast(plan, folders)
     try:
@@ -124,8 +124,7 @@ def _play(plan: Plan, folders: stage.Folders, cast: Cast, story: Story, display:
         cast.start_room()
         cast.start_unit()
         receipt = stage.send_order(folders, order, broker, display.step)
-        stills = plan.stills or story.stills
-        watchlist = stage.list_volunteer(folders, order, receipt, stills, plan.models, display.step)
+        watchlist = stage.list_volunteer(folders, order, receipt, plan.stills, plan.models, display.step)
         stage.send_watchlist(folders, order, watchlist, broker, display.step)
         _follow(cast, story, display)
     except KeyboardInterrupt:

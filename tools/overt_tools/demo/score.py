@@ -8,7 +8,7 @@ _SLACK_NS = 1_000_000_000
 """An alert belongs to a passage when its frame was captured within it, give or take a second."""
 
 
-class PassageTruth(msgspec.Struct, frozen=True):
+class Passage(msgspec.Struct, frozen=True):
     """One passage in the footage. Times in nanoseconds from the first frame."""
 
     id: int
@@ -51,7 +51,7 @@ class Score(msgspec.Struct, frozen=True):
 
 
 def score(
-    passages: Sequence[PassageTruth], alerts: Sequence[AlertSeen], enrolled: str, played_ns: int, faces_seen: int
+    passages: Sequence[Passage], alerts: Sequence[AlertSeen], enrolled: str, played_ns: int, faces_seen: int
 ) -> Score:
     """Count passages that raised an alert, passages that did not, and alerts that belong to none.
 
@@ -94,11 +94,11 @@ def percentile(ordered: Sequence[float], percent: float) -> float:
     return ordered[int(rank) - 1]
 
 
-def repeated(passages: Sequence[PassageTruth], duration_ns: int, played_ns: int) -> list[PassageTruth]:
+def repeated(passages: Sequence[Passage], duration_ns: int, played_ns: int) -> list[Passage]:
     """Return the passages of footage that is played again and again, each with an id of its own."""
     rounds = max(1, -(-played_ns // duration_ns))
     return [
-        PassageTruth(
+        Passage(
             id=len(passages) * number + index,
             listed=passage.listed,
             first_ns=passage.first_ns + number * duration_ns,
@@ -109,7 +109,7 @@ def repeated(passages: Sequence[PassageTruth], duration_ns: int, played_ns: int)
     ]
 
 
-def _passage_of(alert: AlertSeen, passages: Sequence[PassageTruth]) -> PassageTruth | None:
+def _passage_of(alert: AlertSeen, passages: Sequence[Passage]) -> Passage | None:
     around = [
         passage
         for passage in passages

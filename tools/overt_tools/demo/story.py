@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 
 from overt_tools.demo.feed import Event
-from overt_tools.demo.score import AlertSeen, PassageTruth, Score, repeated, score
+from overt_tools.demo.score import AlertSeen, Passage, Score, repeated, score
+from overt_tools.scene.truth import check_footage
 
 _NS = 1_000_000_000
 
@@ -16,8 +17,28 @@ _NS = 1_000_000_000
 class Footage(msgspec.Struct, frozen=True):
     """What the footage shows, out of its sidecar."""
 
-    passages: tuple[PassageTruth, ...]
+    passages: tuple[Passage, ...]
     duration_ns: int
+
+
+def read_footage(scene: Path) -> Footage:
+    """Read what a scene shows.
+
+    Raises:
+        SceneError: The footage or its ground truth is missing, damaged, or they do not belong together.
+    """
+    truth = check_footage(scene)
+    frame_ns = _NS // truth.fps
+    passages = tuple(
+        Passage(
+            id=number,
+            listed=passage.listed,
+            first_ns=passage.in_view.first * frame_ns,
+            last_ns=passage.in_view.last * frame_ns,
+        )
+        for number, passage in enumerate(truth.passages)
+    )
+    return Footage(passages, truth.frames * frame_ns)
 
 
 @dataclass(slots=True)
@@ -25,7 +46,6 @@ class Story:
     """The deployment as the control room saw it."""
 
     footage: Footage
-    stills: Path
     started_ns: int | None = None
     ended_ns: int | None = None
     over: bool = False
