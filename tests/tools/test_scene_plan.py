@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from overt_tools.scene.clips import CLIPS
 from overt_tools.scene.errors import BadRequestError
 from overt_tools.scene.plan import Options, Passage, Plan, heads_of, longest_run

@@ -12,6 +12,9 @@ from pathlib import Path
 from overt.protocol.vocabulary import ClockQuality
 from overt.runtime import log
 from overt.runtime.cli import Parser, run
+from overt.warden import service
+from overt.warden.devices import Devices, EnrolledSite
+from overt.warden.vault import Vault
 
 
 class BenchLamp:
@@ -55,7 +58,10 @@ def main() -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    raise NotImplementedError
+    def parts(vault: Vault) -> Devices:
+        return Devices(BenchClock(), EnrolledSite(vault.config.site), BenchLamp())
+
+    return service.run(service.Settings(state=arguments.state, run=arguments.run), parts)
 
 
 if __name__ == "__main__":

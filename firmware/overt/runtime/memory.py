@@ -130,6 +130,27 @@ class SecretFile:
         self.close()
 
 
+def sealed_copy(name: str, data: bytes) -> int:
+    """Copy bytes that are no secret (signed or encrypted documents) into a sealed memory file, to be handed on.
+
+    Returns:
+        A descriptor that nobody can write to, grow or shrink, the caller's to close.
+
+    Raises:
+        OSError: No memory or no descriptor left.
+    """
+    descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    try:
+        view = memoryview(data)
+        while view:
+            view = view[os.write(descriptor, view) :]
+        fcntl.fcntl(descriptor, _F_ADD_SEALS, _SEALED | _SEAL_WRITE)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def map_sealed(descriptor: int) -> mmap.mmap:
     """Map a memory file that somebody else made and sealed: read-only, locked, kept out of core dumps.
 

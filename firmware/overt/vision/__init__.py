@@ -1,0 +1,1 @@
+"""Daemon: camera and matching. Sees faces. No network, no disk."""

@@ -60,7 +60,7 @@ class Cast:
                 *(program("overt-tools"), "broker", "--kind", self._plan.broker, "--folder", str(pki / "state")),
                 *("--port", str(port), "--authority", str(self._folders.office / "pki" / "ca.pem")),
                 *("--certificate", str(pki / "broker.crt"), "--key", str(pki / "broker.key"), "--force", stage.FORCE),
-                *("--room", stage.ROOM),
+                *("--unit", stage.UNIT, "--room", stage.ROOM),
             ],
         )
         self.family.wait_for(lambda: _answers(port), _START_PATIENCE_S, "the broker to answer")

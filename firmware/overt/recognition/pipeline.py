@@ -1,0 +1,274 @@
+"""From a picture to sightings: detect, track, choose, align, embed, match, wipe.
+
+Of a person who does not match nothing is left after the call in which they were looked at: the aligned face and the
+template live in buffers that are zeroed before it returns, whatever happens, and both are counted.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from overt.recognition.align import SIZE, align
+from overt.recognition.arrays import Bytes, Floats
+from overt.recognition.detect import OVERLAP_THRESHOLD, SCORE_THRESHOLD, Detections, decode
+from overt.recognition.engine import Detector, Embedder
+from overt.recognition.errors import BadFrame, BadGallery
+from overt.recognition.frame import Frame
+from overt.recognition.match import Gallery, Match, empty_gallery, search_all
+from overt.recognition.passage import Passage, Policy
+from overt.recognition.quality import Gates, Quality, assess
+from overt.recognition.track import Settings, State, Tracked, Tracker
+
+MAX_LOOKS_PER_FRAME = 4
+"""Faces embedded per picture at most, so that a crowd slows nothing down: the others have their turn next time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A face scored at or above the threshold against an entry.
+
+    Attributes:
+        entry: Index of the entry in the gallery.
+        score: Cosine, -1..1.
+        runner_up_score: Cosine with the best other entry; None when there is none.
+        captured_ns: When the picture was taken, Unix time in nanoseconds.
+        track_ms: How long the face had been in view.
+        track_frames: In how many pictures.
+        face_px: Distance of the eyes in full-view pixels.
+        quality: 0..1.
+    """
+
+    entry: int
+    score: float
+    runner_up_score: float | None
+    captured_ns: int
+    track_ms: int
+    track_frames: int
+    face_px: float
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Totals since the recogniser was made.
+
+    Attributes:
+        frames: Pictures.
+        detections: Faces in pictures.
+        faces_seen: Confirmed tracks: an estimate of the people who passed.
+        templates_made: Templates that were, or may have been, written.
+        templates_wiped: Templates overwritten.
+    """
+
+    frames: int = 0
+    detections: int = 0
+    faces_seen: int = 0
+    templates_made: int = 0
+    templates_wiped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one picture brought: sightings, tracks in view at the moment, totals."""
+
+    sightings: tuple[Sighting, ...]
+    in_view: int
+    counters: Counters
+
+
+@dataclass(frozen=True, slots=True)
+class _Shot:
+    """A face chosen to be looked at, and the row in which it lies aligned."""
+
+    row: int
+    tracked: Tracked
+    quality: Quality
+
+
+@dataclass(slots=True)
+class _Totals:
+    frames: int = 0
+    detections: int = 0
+    made: int = 0
+    wiped: int = 0
+    seen: int = 0
+    confirmed: set[int] = field(default_factory=set)
+
+
+class Recogniser:
+    """Looks for the people of one gallery in the pictures of one view, for one deployment."""
+
+    def __init__(
+        self,
+        detector: Detector,
+        embedder: Embedder,
+        gallery: Gallery,
+        threshold: float,
+        *,
+        gates: Gates | None = None,
+        policy: Policy | None = None,
+        tracking: Settings | None = None,
+        score_threshold: float = SCORE_THRESHOLD,
+        overlap_threshold: float = OVERLAP_THRESHOLD,
+    ) -> None:
+        """Make one.
+
+        Args:
+            detector: Finds faces.
+            embedder: Makes templates.
+            gallery: Who is looked for. It is referred to until `close`, never copied.
+            threshold: Cosine from which a face is a sighting, above -1 and up to 1.
+            gates: Which faces are good enough.
+            policy: How seldom to look.
+            tracking: How to follow.
+            score_threshold: See `detect.decode`.
+            overlap_threshold: See `detect.decode`.
+
+        Raises:
+            BadGallery: The gallery's templates have another length than the embedder's, or the threshold is no cosine.
+        """
+        if gallery.matrix.shape[1] != embedder.dimension:
+            raise BadGallery(
+                f"expected templates of {embedder.dimension} numbers, found {gallery.matrix.shape[1]}: "
+                "the watchlist was made with another model"
+            )
+        if not -1 < threshold <= 1:
+            raise BadGallery(f"expected a threshold above -1 and up to 1, found {threshold}")
+        self._detector = detector
+        self._embedder = embedder
+        self._gallery = gallery
+        self._threshold = threshold
+        self._gates = gates or Gates()
+        self._policy = policy or Policy()
+        self._decoding = (score_threshold, overlap_threshold)
+        self._tracker = Tracker(tracking)
+        self._passages: dict[int, Passage] = {}
+        self._faces: Bytes = np.zeros((MAX_LOOKS_PER_FRAME, SIZE, SIZE, 3), np.uint8)
+        self._templates: Floats = np.zeros((MAX_LOOKS_PER_FRAME, embedder.dimension), np.float32)
+        self._totals = _Totals()
+        self._engine_used = False
+        self._closed = False
+
+    @property
+    def counters(self) -> Counters:
+        """Totals so far."""
+        totals = self._totals
+        return Counters(totals.frames, totals.detections, totals.seen, totals.made, totals.wiped)
+
+    def process(self, frame: Frame) -> Result:
+        """Look at one picture.
+
+        Args:
+            frame: Its `small` has the detector's size.
+
+        Returns:
+            New sightings (at most one per passage), faces in view, totals.
+
+        Raises:
+            BadFrame: The small picture has another size, or the recogniser is closed.
+            RecognitionError: The engine failed. Everything is wiped all the same.
+        """
+        if self._closed:
+            raise BadFrame("expected an open recogniser, found a closed one")
+        width, height = self._detector.size
+        if frame.small.shape != (height, width, 3):
+            raise BadFrame(f"expected a small picture of {(height, width, 3)}, found {frame.small.shape}")
+        self._totals.frames += 1
+        found = decode(self._detector.detect(frame.small), (width, height), frame.scale, *self._decoding)
+        self._totals.detections += len(found)
+        active = self._follow(found, frame)
+        try:
+            shots = self._choose(frame, found, active)
+            sightings = self._look(frame, shots)
+        finally:
+            self._faces.fill(0)
+        if not shots and self._engine_used:
+            pass
+            self._engine_used = False
+        in_view = sum(tracked.state is State.CONFIRMED for tracked in active)
+        return Result(tuple(sightings), in_view, self.counters)
+
+    def close(self) -> None:
+        """Wipe everything and let go of the gallery. Calling it twice is fine."""
+        self._closed = True
+        self._faces.fill(0)
+        self._templates.fill(0)
+        self._passages.clear()
+        self._totals.confirmed.clear()
+        self._tracker.clear()
+        self._gallery = empty_gallery(self._embedder.dimension)
+        self._engine_used = False
+        try:
+            pass
+        finally:
+            self._detector.flush()
+
+    def _follow(self, found: Detections, frame: Frame) -> list[Tracked]:
+        """Bring tracks and passages up to date."""
+        update = self._tracker.update(found, frame.captured_ns, (frame.width, frame.height))
+        for tracked in update.ended:
+            self._passages.pop(tracked.track, None)
+            self._totals.confirmed.discard(tracked.track)
+        for tracked in update.active:
+            if tracked.state is State.CONFIRMED and tracked.track not in self._totals.confirmed:
+                self._totals.confirmed.add(tracked.track)
+                self._totals.seen += 1
+            if tracked.regained and tracked.track in self._passages:
+                self._passages[tracked.track] = self._passages[tracked.track].returned()
+        return update.active
+
+    def _passage(self, track: int) -> Passage:
+        return self._passages.setdefault(track, Passage(self._policy))
+
+    def _choose(self, frame: Frame, found: Detections, active: list[Tracked]) -> list[_Shot]:
+        """Choose whom to look at and align them: who was never looked at first, then the best."""
+        now_ns = frame.captured_ns
+        candidates = []
+        for tracked in active:
+            if tracked.state is not State.CONFIRMED or not self._passage(tracked.track).may_want(now_ns):
+                continue
+            geometry = assess(frame, found.boxes[tracked.detection], found.points[tracked.detection])
+            if self._gates.passes(geometry) and self._passage(tracked.track).wants(geometry.score, now_ns):
+                candidates.append((self._passage(tracked.track).shots, -geometry.score, tracked))
+        shots: list[_Shot] = []
+        for _, _, tracked in sorted(candidates, key=lambda candidate: candidate[:2])[:MAX_LOOKS_PER_FRAME]:
+            face = self._faces[len(shots)]
+            points = found.points[tracked.detection]
+            face[...] = align(frame, points)
+            quality = assess(frame, found.boxes[tracked.detection], points, face)
+            if self._gates.passes(quality) and self._passage(tracked.track).wants(quality.score, now_ns):
+                shots.append(_Shot(len(shots), tracked, quality))
+        return shots
+
+    def _look(self, frame: Frame, shots: list[_Shot]) -> list[Sighting]:
+        """Make the templates, match them, wipe them."""
+        if not shots:
+            return []
+        templates = self._templates[: len(shots)]
+        self._totals.made += len(shots)
+        self._engine_used = True
+        try:
+            self._embedder.embed(self._faces[: len(shots)], templates)
+            matches = search_all(self._gallery, templates)
+        finally:
+            self._templates.fill(0)
+            self._totals.wiped += len(shots)
+        sightings = [self._decide(frame, shot, match) for shot, match in zip(shots, matches, strict=True)]
+        return [sighting for sighting in sightings if sighting is not None]
+
+    def _decide(self, frame: Frame, shot: _Shot, match: Match) -> Sighting | None:
+        matched = match.entry >= 0 and match.score >= self._threshold
+        passage = self._passage(shot.tracked.track)
+        self._passages[shot.tracked.track] = passage.looked(shot.quality.score, frame.captured_ns, matched=matched)
+        if not matched:
+            return None
+        return Sighting(
+            entry=match.entry,
+            score=match.score,
+            runner_up_score=match.runner_up_score,
+            captured_ns=frame.captured_ns,
+            track_ms=(frame.captured_ns - shot.tracked.first_ns) // 1_000_000,
+            track_frames=shot.tracked.frames,
+            face_px=shot.quality.inter_eye_px,
+            quality=shot.quality.score,
+        )

@@ -1,0 +1,92 @@
+"""`overt-camera vision`: the daemon's command line."""
+
+import argparse
+import os
+from pathlib import Path
+
+from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure, Parser
+
+_MAX_THREADS = 4
+_SIDES, _MAX_DIGITS = 2, 4
+
+_DESCRIPTION = """Look for the people of one watchlist, while the warden says so.
+
+The daemon waits for the warden at RUN/vision.sock, and recognises between its Begin and its Stop. Before it sees a
+gallery it locks itself in: no network, no writing of files, no other programs.
+
+sources:
+  file:PATH         footage, played at its own speed
+  v4l2:DEVICE       a camera with a device file, such as /dev/video0
+  rtsp://HOST/PATH  a network camera without a password
+  rtsp-file:PATH    a network camera whose address (with its password) is in a file
+  picamera2         the Raspberry Pi's camera module"""
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    """Add the command `vision`."""
+    parser = subparsers.add_parser(
+        "vision",
+        help="the daemon that sees: camera and matching",
+        description=_DESCRIPTION,
+        epilog="example:\n  overt-camera vision --run build/run --models build/models --source file:scene.mp4",
+    )
+    parser.add_argument("--run", type=Path, default=Path("/run/overt"), metavar="DIR", help="sockets (%(default)s)")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=Path("/usr/share/overt/models"),
+        metavar="DIR",
+        help="models and their catalogue (%(default)s)",
+    )
+    parser.add_argument("--source", required=True, help="where pictures come from: see above")
+    parser.add_argument("--loop", action="store_true", help="start footage over when it ends")
+    parser.add_argument(
+        "--size", type=_size, metavar="WxH", help="the detector's input, as the catalogue has it (its first)"
+    )
+    parser.add_argument(
+        "--threads",
+        type=int,
+        choices=range(1, _MAX_THREADS + 1),
+        default=max(1, min(_MAX_THREADS - 1, (os.cpu_count() or 1) - 1)),
+        help="processor cores for inference; the capture needs one of its own (here %(default)s)",
+    )
+    parser.set_defaults(handler=_run)
+
+
+def _size(text: str) -> tuple[int, int]:
+    sides = text.lower().split("x")
+    if len(sides) != _SIDES or not all(
+        side.isascii() and side.isdigit() and len(side) <= _MAX_DIGITS for side in sides
+    ):
+        raise argparse.ArgumentTypeError(f"expected a size like 640x352, found {text!r}")
+    return int(sides[0]), int(sides[1])
+
+
+def _run(chosen: argparse.Namespace) -> int:
+    # Pixels and engines are imported when this command runs, not when another one shows its help.
+    from overt.recognition.errors import RecognitionError  # noqa: PLC0415 - see above
+    from overt.runtime import log, memory  # noqa: PLC0415 - see above
+    from overt.vision import models, sandbox  # noqa: PLC0415 - see above
+    from overt.vision.service import Service  # noqa: PLC0415 - see above
+    from overt.vision.sources.base import SourceError  # noqa: PLC0415 - see above
+    from overt.vision.sources.choose import source_of  # noqa: PLC0415 - see above
+
+    log.name_daemon("vision")
+    try:
+        memory.harden_process()
+        sandbox.this_machine()
+        chosen_set = models.choose(chosen.models, chosen.size)
+        source = source_of(chosen.source, models.size_of(chosen_set), loop=chosen.loop)
+        source.check()
+        loaded = models.load(chosen.models, chosen_set, chosen.threads)
+        service = Service(source, loaded.detector, loaded.embedder, loaded.digest, sandbox.lock)
+        service.signals.install()
+        return service.run(chosen.run / "vision.sock")
+    except SourceError as error:
+        raise Failure(str(error), error.exit_code) from error
+    except models.ModelsMissing as error:
+        raise Failure(str(error), UNAVAILABLE) from error
+    except RecognitionError as error:
+        raise Failure(str(error), BAD_INPUT) from error
+    except (memory.MemoryUnsafe, sandbox.SandboxFailed) as error:
+        raise Failure(error.strerror or str(error), UNAVAILABLE) from error

@@ -1,0 +1,1 @@
+"""Where pictures come from, behind one interface: footage, V4L2, RTSP, picamera2."""

@@ -1,0 +1,192 @@
+"""The unit's life as one pure function: situation and event in, situation and actions out.
+
+`idle -> armed -> recognising <-> paused -> erasing -> idle`. Recognition is on only while every condition holds; each
+condition that is lost turns it off and is named; the end of the order erases. Nothing here reads a clock, a file or a
+socket.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+
+from overt.protocol.vocabulary import Doubt, Ending, State
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What matters here of an accepted order."""
+
+    digest: str
+    start: datetime
+    end: datetime
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What the world is like at one moment.
+
+    Attributes:
+        now: The time.
+        clock_trusted: The time is known, and not earlier than the log.
+        place_right: The unit is where the order says.
+        lamp_lit: What was read back; None when it cannot be read.
+        vision_model: The model that the connected vision process runs; None when it is not connected.
+        vision_doubts: What vision says it cannot do.
+        storage_sound: The log and the outbox can be written.
+    """
+
+    now: datetime
+    clock_trusted: bool = True
+    place_right: bool = True
+    lamp_lit: bool | None = False
+    vision_model: str | None = None
+    vision_doubts: frozenset[Doubt] = frozenset()
+    storage_sound: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Where the unit is in its life.
+
+    Attributes:
+        state: The state.
+        since: When it was entered.
+        order: The order in hand, in force or about to be.
+        watchlist: Whether its watchlist is in memory.
+        doubts: Why recognition is off although order and watchlist are there.
+        ending: Why the last deployment ended.
+    """
+
+    state: State
+    since: datetime
+    order: InForce | None = None
+    watchlist: bool = False
+    doubts: frozenset[Doubt] = frozenset()
+    ending: Ending | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAccepted:
+    """An order was checked and stored, and nothing is in hand."""
+
+    order: InForce
+
+
+@dataclass(frozen=True, slots=True)
+class WatchlistLoaded:
+    """The order's watchlist was checked and lies in locked memory."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchlistLost:
+    """The watchlist is not in memory any more, and could not be read again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The deployment ends before its time."""
+
+    why: Ending
+
+
+@dataclass(frozen=True, slots=True)
+class Erased:
+    """Vision, memory and disk hold nothing of the deployment any more."""
+
+
+Event = OrderAccepted | WatchlistLoaded | WatchlistLost | Ended | Erased | None
+
+
+class Action(Enum):
+    """What the service must do, in this order."""
+
+    DARKEN = "darken"
+    LIGHT = "light"
+    BEGIN = "begin"
+    STOP = "stop"
+    ERASE = "erase"
+
+
+def step(before: Situation, event: Event, conditions: Conditions) -> tuple[Situation, tuple[Action, ...]]:
+    """Take one step.
+
+    Args:
+        before: The situation.
+        event: What happened; None when only time or conditions may have changed.
+        conditions: What the world is like now.
+
+    Returns:
+        The situation after it, and what has to be done. Actions may be repeated; each is harmless the second time.
+    """
+    after = _apply(before, event)
+    if after.order is None:
+        state, doubts, ending = State.IDLE, frozenset[Doubt](), after.ending
+    else:
+        state, doubts, ending = _judge(after, after.order, conditions)
+    since = before.since if state is before.state else conditions.now
+    after = replace(after, state=state, since=since, doubts=doubts, ending=ending)
+    return after, _actions(before, after)
+
+
+def _apply(before: Situation, event: Event) -> Situation:
+    match event:
+        case OrderAccepted(order) if before.order is None:
+            return replace(before, order=order, watchlist=False, ending=None)
+        case WatchlistLoaded() if before.order is not None and before.state is not State.ERASING:
+            return replace(before, watchlist=True)
+        case WatchlistLost():
+            return replace(before, watchlist=False)
+        case Ended(why) if before.order is not None and before.state is not State.ERASING:
+            return replace(before, ending=why)
+        case Erased() if before.state is State.ERASING:
+            return replace(before, order=None, watchlist=False)
+        case _:
+            return before
+
+
+def _judge(situation: Situation, order: InForce, world: Conditions) -> tuple[State, frozenset[Doubt], Ending | None]:
+    """Say which state an order in hand, a watchlist or none, and the world amount to."""
+    if situation.ending is not None:
+        return State.ERASING, frozenset(), situation.ending
+    if world.clock_trusted and world.now >= order.end:
+        return State.ERASING, frozenset(), Ending.WINDOW_OVER
+    doubts = _doubts(order, world)
+    if not situation.watchlist or (world.clock_trusted and world.now < order.start):
+        return State.ARMED, doubts - {Doubt.INDICATOR}, None
+    if not doubts:
+        return State.RECOGNISING, doubts, None
+    begun = situation.state in {State.RECOGNISING, State.PAUSED}
+    return (State.PAUSED if begun else State.ARMED), doubts, None
+
+
+def _doubts(order: InForce, world: Conditions) -> frozenset[Doubt]:
+    found = set(world.vision_doubts)
+    checks = {
+        Doubt.CLOCK: world.clock_trusted,
+        Doubt.PLACE: world.place_right,
+        Doubt.STORAGE: world.storage_sound,
+        Doubt.VISION: world.vision_model is not None,
+        Doubt.MODEL: world.vision_model in (None, order.model),
+        Doubt.INDICATOR: world.lamp_lit is True,
+    }
+    return frozenset(found | {doubt for doubt, holds in checks.items() if not holds})
+
+
+def _actions(before: Situation, after: Situation) -> tuple[Action, ...]:
+    actions = [Action.LIGHT if _wants_light(after) else Action.DARKEN]
+    if after.state is State.RECOGNISING and before.state is not State.RECOGNISING:
+        actions.append(Action.BEGIN)
+    if before.state is State.RECOGNISING and after.state is not State.RECOGNISING:
+        actions.append(Action.STOP)
+    if after.state is State.ERASING and before.state is not State.ERASING:
+        actions.append(Action.ERASE)
+    return tuple(actions)
+
+
+def _wants_light(situation: Situation) -> bool:
+    """The lamp is lit first and read back, then recognition begins; so it is wanted when it alone is in doubt."""
+    if situation.state is State.RECOGNISING:
+        return True
+    waiting = situation.state in {State.ARMED, State.PAUSED} and situation.watchlist
+    return waiting and situation.doubts == {Doubt.INDICATOR}

@@ -1,0 +1,1 @@
+"""What pixels turn into, and what is left of them."""

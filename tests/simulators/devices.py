@@ -1,0 +1,85 @@
+"""A unit's parts whose world is a small file, so that a test changes the world of a warden in another process."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from overt.protocol.documents import FixedSite
+from overt.protocol.vocabulary import ClockQuality
+from overt.warden.devices import Devices
+from tests.builders import SITE
+
+_GOOD: dict[str, Any] = {"ahead_s": 0.0, "clock": "synchronised", "place": True, "lamp": "works"}
+
+
+class World:
+    """What the simulated parts see. `lamp`: "works", "dark" (never lights), "lit" (never goes out), "unreadable"."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "world.json"
+        self.lamp = folder / "lamp"
+        if not self._file.exists():
+            self.set(**_GOOD)
+
+    def set(self, **changes: Any) -> None:
+        state = {**(self.read() if self._file.exists() else {}), **changes}
+        temp = self._file.with_suffix(f".{os.getpid()}")
+        temp.write_text(json.dumps(state))
+        temp.replace(self._file)
+
+    def read(self) -> dict[str, Any]:
+        return dict(json.loads(self._file.read_text()))
+
+    @property
+    def lit(self) -> bool:
+        return self.lamp.exists()
+
+
+class SimulatedClock:
+    """This machine's clock, ahead by what the world says."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._world.read()["ahead_s"])
+
+    def quality(self) -> ClockQuality:
+        return ClockQuality(self._world.read()["clock"])
+
+
+class SimulatedPlace:
+    """The test's site, or nowhere known, or somewhere else."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def where(self) -> FixedSite | None:
+        place = self._world.read()["place"]
+        if place == "elsewhere":
+            return FixedSite(name="Elsewhere", latitude=51.0, longitude=0.0)
+        return SITE if place else None
+
+
+class SimulatedLamp:
+    """A lamp that can fail in each of the ways in which lamps fail."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def show(self, lit: bool) -> None:
+        if lit:
+            self._world.lamp.touch()
+        else:
+            self._world.lamp.unlink(missing_ok=True)
+
+    def is_lit(self) -> bool | None:
+        return {"works": self._world.lit, "dark": False, "lit": True, "unreadable": None}[self._world.read()["lamp"]]
+
+
+def simulated(folder: Path) -> Devices:
+    """The parts of a unit whose world is in this folder."""
+    world = World(folder)
+    return Devices(SimulatedClock(world), SimulatedPlace(world), SimulatedLamp(world))
