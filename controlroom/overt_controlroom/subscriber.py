@@ -56,11 +56,11 @@ class Subscriber:
         said = [event for message in messages for event in self._take(message, now)]
         said += self._overdue(now)
         self._prune(now)
-        # What is said is remembered first, and what is remembered is acknowledged last: whatever happens between,
-        # the broker sends it again and it is known.
-        self._store.commit()
+        # Said, then remembered, then acknowledged. Killed in between, the room hears it again and may say it again, under
+        # the same number: an operator who is told twice can tell, one who is not told cannot.
         for event in said:
             self._say(event)
+        self._store.commit()
         for message in messages:
             self._session.acknowledge(message)
         for item in happened:

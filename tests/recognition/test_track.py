@@ -191,17 +191,16 @@ def test_clearing_forgets_everything_and_numbers_start_anew() -> None:
     assert update.ended == []
 
 
-def test_a_head_that_bobs_and_is_covered_slowly_is_awaited_where_it_goes() -> None:
+@pytest.mark.parametrize("phase", [n * 0.75 for n in range(9)])
+def test_a_head_that_bobs_and_is_covered_slowly_is_awaited_where_it_goes(phase: float) -> None:
     """Walking behind a pillar: the box first shrinks to what is still seen, and its last velocities mislead."""
     tracker = Tracker()
     numbers = set()
-    for n in range(60):
-        t = n / 25
-        x, y = 100 + 210 * t, 150 + 8 * np.sin(2 * np.pi * 2 * t)
-        right = min(x + 70, 330.0) if n < 40 else x + 70  # the pillar's left edge
-        seen = right - x > 35 and (n < 40 or x > 440)
-        shown: list[Box] = [(x, float(y), right - x, 90)] if seen else []
-        update = tracker.update(detections(shown), n * PICTURE_NS, VIEW)
+    for n in range(87):
+        x, y = 40 + 8 * n, 150 + 20 * np.sin(2 * np.pi * 2 * n / 25 + phase)
+        right = min(x + 60, 330.0) if x < 330 else x + 60  # the pillar stands from 330 to 430
+        shown: list[Box] = [(x, float(y), right - x, 80)] if right - x > 28 and not 330 <= x < 430 else []
+        update = tracker.update(detections(shown), n * PICTURE_NS, (1200, 400))
         numbers |= {tracked.track for tracked in update.active}
     assert numbers == {1}
     assert update.active[0].state is State.CONFIRMED

@@ -1,5 +1,6 @@
 """The warden's side of uplink.sock: gives messages to publish, hears what became of them."""
 
+import fcntl
 import os
 import select
 import time
@@ -15,6 +16,15 @@ from overt.runtime.channel import Channel, ChannelClosed, Listener
 M = TypeVar("M", Hello, Delivered, Undeliverable, Link, Inbound)
 
 
+# linux/fcntl.h: seal, shrink, grow, write
+_F_GET_SEALS, _ALL_SEALS = 1034, 1 | 2 | 4 | 8
+
+
+def is_sealed(descriptor: int) -> bool:
+    """Say whether nobody can change a memory file any more."""
+    return fcntl.fcntl(descriptor, _F_GET_SEALS) & _ALL_SEALS == _ALL_SEALS
+
+
 class UplinkPeer:
     """A warden that only has an outbox."""
 
@@ -23,7 +33,7 @@ class UplinkPeer:
         self._channel: Channel[FromUplink] | None = None
         self.heard: list[FromUplink] = []
         self.documents: list[tuple[str, bytes]] = []
-        self.seals: list[int] = []
+        self.sealed: list[bool] = []
 
     def accept(self, timeout: float = 10.0) -> None:
         """Wait for the uplink to come, or to come back."""
@@ -53,6 +63,7 @@ class UplinkPeer:
             message, descriptors = self._channel.receive()
             for descriptor in descriptors:
                 if isinstance(message, Inbound):
+                    self.sealed.append(is_sealed(descriptor))
                     size = os.fstat(descriptor).st_size
                     self.documents.append((message.topic, os.pread(descriptor, size, 0)))
                 os.close(descriptor)

@@ -183,7 +183,7 @@ class Recogniser:
         finally:
             self._faces.fill(0)
         if not shots and self._engine_used:
-            pass
+            self._embedder.flush()
             self._engine_used = False
         in_view = sum(tracked.state is State.CONFIRMED for tracked in active)
         return Result(tuple(sightings), in_view, self.counters)
@@ -199,7 +199,7 @@ class Recogniser:
         self._gallery = empty_gallery(self._embedder.dimension)
         self._engine_used = False
         try:
-            pass
+            self._embedder.flush()
         finally:
             self._detector.flush()
 

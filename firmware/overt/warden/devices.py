@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from overt.protocol.documents import FixedSite
 from overt.protocol.vocabulary import ClockQuality
+from overt.warden.vault import Vault
 
 # adjtimex(2), linux/timex.h
 _TIME_ERROR = 5
@@ -148,3 +149,14 @@ class GpioIndicator:
                 if chip.get_info().label == label:
                     return path
         raise DeviceError(f"expected a GPIO chip with the label {label}, found none")
+
+
+def fitted(vault: Vault) -> Devices:
+    """Return the parts of an enrolled unit.
+
+    Raises:
+        DeviceError: The lamp cannot be driven.
+    """
+    lines = vault.config.indicator
+    lamp: Indicator = GpioIndicator(lines.chip, lines.lamp, lines.read_back) if lines else NoIndicator()
+    return Devices(SystemClock(), EnrolledSite(vault.config.site), lamp)

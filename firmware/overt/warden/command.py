@@ -1,0 +1,260 @@
+"""`overt-camera warden`, `identity`, `enrol`, `status`, `deliver`."""
+
+import argparse
+import os
+import pwd
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+
+from overt.protocol.documents import FixedSite
+from overt.protocol.reports import Receipt, Status
+from overt.protocol.topics import Down
+from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure, Parser
+
+_STATE, _RUN = Path("/var/lib/overt"), Path("/run/overt")
+_USERS = {"vision": "overt-vision", "uplink": "overt-uplink"}
+
+
+def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    """Register the commands of the warden and of the technician at the unit."""
+    _add_warden(subparsers)
+    _add_identity(subparsers)
+    _add_enrol(subparsers)
+    _add_status(subparsers)
+    _add_deliver(subparsers)
+
+
+def _add_warden(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    parser = subparsers.add_parser(
+        "warden",
+        help="the daemon that holds authority, keys and the log",
+        description=(
+            "Decides whether anything is recognised at all: it checks charter, order and watchlist, hands the\n"
+            "watchlist to vision while every condition holds, numbers and signs alerts, logs, and erases at the end.\n"
+            "It has no network and no camera."
+        ),
+        epilog="example:\n  overt-camera warden --state /var/lib/overt --run /run/overt",
+    )
+    _state(parser)
+    _run(parser)
+    for daemon, user in _USERS.items():
+        parser.add_argument(
+            f"--{daemon}-user", metavar="USER", default=None, help=f"who may connect as {daemon} ({user}, if it exists)"
+        )
+    parser.set_defaults(handler=_warden)
+
+
+def _add_identity(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    parser = subparsers.add_parser(
+        "identity",
+        help="make this unit's keys (once)",
+        description=(
+            "Makes the unit's signing key, storage key and TLS key, and writes identity.json (its name and public\n"
+            "key, for the force's orders) and uplink/unit.csr (for the force to sign). An identity is never replaced."
+        ),
+        epilog="example:\n  overt-camera identity --state /var/lib/overt --unit unit-1",
+    )
+    _state(parser)
+    parser.add_argument("--unit", required=True, help="the unit's name: a-z, 0-9 and hyphens")
+    parser.set_defaults(handler=_identity)
+
+
+def _add_enrol(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    parser = subparsers.add_parser(
+        "enrol",
+        help="take this unit into a force, at a site",
+        description=(
+            "Checks the force's charter and the unit's certificate, and installs them with the site that the unit is\n"
+            "put up at. Without --indicator the unit has no lamp, and never recognises."
+        ),
+        epilog=(
+            "example:\n  overt-camera enrol --charter charter.json --site-name 'Market square' --latitude 52.1356 \\\n"
+            "      --longitude=-0.4669 --authority ca.pem --certificate unit.crt --broker broker.example.org:8883 \\\n"
+            "      --indicator pinctrl-bcm2711:17:27"
+        ),
+    )
+    _state(parser)
+    for name, what in (
+        ("charter", "the force's charter"),
+        ("authority", "certificate of the authority, PEM"),
+        ("certificate", "the unit's certificate, PEM"),
+    ):
+        parser.add_argument(f"--{name}", type=Path, required=True, metavar="FILE", help=what)
+    parser.add_argument("--site-name", required=True, metavar="NAME", help="what the site is called")
+    parser.add_argument("--latitude", type=float, required=True, metavar="DEGREES", help="WGS 84, north positive")
+    parser.add_argument("--longitude", type=float, required=True, metavar="DEGREES", help="WGS 84, east positive")
+    parser.add_argument("--broker", required=True, metavar="HOST:PORT", help="the MQTT broker")
+    parser.add_argument(
+        "--indicator", metavar="CHIP:LAMP:READBACK", help="GPIO chip by its label, and the lamp's two lines on it"
+    )
+    parser.set_defaults(handler=_enrol)
+
+
+def _add_status(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    parser = subparsers.add_parser(
+        "status",
+        help="say what this unit is doing, and why not",
+        description="Asks the running warden. Exit code 3 when there is none.",
+        epilog="example:\n  overt-camera status --json",
+    )
+    _run(parser)
+    parser.add_argument("--json", action="store_true", help="one JSON object, as published")
+    parser.set_defaults(handler=_status)
+
+
+def _add_deliver(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    parser = subparsers.add_parser(
+        "deliver",
+        help="hand this unit a document by cable, without any network",
+        description="Hands a document to the running warden and prints its receipt. Exit code 1 when it is refused.",
+        epilog="example:\n  overt-camera deliver order order.json --receipt receipt.json",
+    )
+    parser.add_argument("kind", choices=[leaf.value for leaf in Down], help="what the document is")
+    parser.add_argument("file", type=Path, metavar="FILE", help="the signed (a watchlist: encrypted) document")
+    _run(parser)
+    parser.add_argument("--receipt", type=Path, metavar="FILE", help="write the signed receipt here too")
+    parser.add_argument("--json", action="store_true", help="print the receipt as one JSON object")
+    parser.set_defaults(handler=_deliver)
+
+
+def _state(parser: Parser) -> None:
+    parser.add_argument("--state", type=Path, default=_STATE, metavar="DIR", help="state folder (%(default)s)")
+
+
+def _run(parser: Parser) -> None:
+    parser.add_argument("--run", type=Path, default=_RUN, metavar="DIR", help="folder of the sockets (%(default)s)")
+
+
+def _warden(arguments: argparse.Namespace) -> int:
+    from overt.runtime.log import name_daemon  # noqa: PLC0415 - daemons' parts are loaded by the daemon alone
+    from overt.warden import service  # noqa: PLC0415 - as above
+    from overt.warden.devices import fitted  # noqa: PLC0415 - as above
+
+    name_daemon("warden")
+    settings = service.Settings(
+        state=arguments.state,
+        run=arguments.run,
+        vision_uids=_uids("vision", arguments.vision_user),
+        uplink_uids=_uids("uplink", arguments.uplink_user),
+    )
+    return service.run(settings, fitted)
+
+
+def _uids(daemon: str, user: str | None) -> frozenset[int]:
+    """Return who may connect as a daemon: root, the warden's own user, and the daemon's."""
+    try:
+        named = {pwd.getpwnam(user or _USERS[daemon]).pw_uid}
+    except KeyError:
+        if user is not None:
+            raise Failure(f"expected a user of this machine for --{daemon}-user, found {user!r}", BAD_INPUT) from None
+        named = set()
+    return frozenset({0, os.geteuid()} | named)
+
+
+def _identity(arguments: argparse.Namespace) -> int:
+    from overt.warden import enrolment  # noqa: PLC0415 - certificates are for this command alone
+
+    try:
+        identity = enrolment.make_identity(arguments.state, arguments.unit)
+    except enrolment.EnrolmentError as error:
+        raise Failure(str(error), BAD_INPUT) from error
+    _say(f"unit {identity.unit}, key {identity.key}")
+    _say(f"for the force: {arguments.state / 'identity.json'} and {arguments.state / 'uplink' / 'unit.csr'}")
+    return OK
+
+
+def _enrol(arguments: argparse.Namespace) -> int:
+    from overt.warden import enrolment  # noqa: PLC0415 - certificates are for this command alone
+
+    try:
+        papers = enrolment.Papers(
+            charter=enrolment.read_paper(arguments.charter),
+            authority=enrolment.read_paper(arguments.authority),
+            certificate=enrolment.read_paper(arguments.certificate),
+        )
+        broker = enrolment.parse_broker(arguments.broker)
+        lamp = enrolment.parse_lamp(arguments.indicator) if arguments.indicator else None
+        charter = enrolment.enrol(arguments.state, papers, _site(arguments), broker, datetime.now(UTC), lamp)
+    except enrolment.EnrolmentError as error:
+        raise Failure(str(error), BAD_INPUT) from error
+    _say(f"enrolled with {charter.force} ({charter.title}) at {arguments.site_name}")
+    if lamp is None:
+        _say("without an indicator: this unit will not recognise anyone until it is enrolled again with one")
+    return OK
+
+
+def _site(arguments: argparse.Namespace) -> FixedSite:
+    site = {"type": "fixed_site", "name": arguments.site_name}
+    place = {"latitude": arguments.latitude, "longitude": arguments.longitude}
+    try:
+        return msgspec.convert({**site, **place}, FixedSite)
+    except msgspec.ValidationError as error:
+        raise Failure(f"the site is not one: {error}", BAD_INPUT) from error
+
+
+def _status(arguments: argparse.Namespace) -> int:
+    from overt.warden import control  # noqa: PLC0415 - for this command alone
+
+    try:
+        status, _ = control.ask_status(arguments.run)
+    except control.NoAnswer as error:
+        raise Failure(str(error), UNAVAILABLE) from error
+    if arguments.json:
+        _say(msgspec.json.encode(status).decode())
+    else:
+        for line in _status_lines(status):
+            _say(line)
+    return OK
+
+
+def _status_lines(status: Status) -> list[str]:
+    lines = [
+        f"unit        {status.unit} of {status.force}, overt {status.version}",
+        f"state       {status.state.value} since {status.since.isoformat(timespec='seconds')}",
+        f"indicator   {'lit' if status.indicator_lit else 'dark'}",
+    ]
+    if status.doubts:
+        lines.append(f"doubts      {', '.join(doubt.value for doubt in status.doubts)}")
+    if status.order:
+        lines.append(f"order       {status.order}")
+        lines.append(f"alerts      {status.last_sequence}")
+        lines.append(f"notice      {status.notice}")
+    if status.ending:
+        lines.append(f"last ended  {status.ending.value}")
+    return lines
+
+
+def _deliver(arguments: argparse.Namespace) -> int:
+    from overt.runtime.files import write_atomically  # noqa: PLC0415 - for this command alone
+    from overt.warden import control  # noqa: PLC0415 - as above
+
+    try:
+        data = control.read_document(arguments.file)
+    except OSError as error:
+        raise Failure(f"cannot read {arguments.file}: {error.strerror or error}", BAD_INPUT) from error
+    try:
+        receipt, signed = control.deliver(arguments.run, Down(arguments.kind), data)
+    except control.NoAnswer as error:
+        raise Failure(str(error), UNAVAILABLE) from error
+    try:
+        if arguments.receipt:
+            write_atomically(arguments.receipt, signed, 0o644)
+    except OSError as error:
+        raise Failure(f"cannot write {arguments.receipt}: {error.strerror or error}", UNAVAILABLE) from error
+    _say(msgspec.json.encode(receipt).decode() if arguments.json else _receipt_line(receipt))
+    return OK if receipt.accepted else NEGATIVE
+
+
+def _receipt_line(receipt: Receipt) -> str:
+    if receipt.accepted:
+        reader = f"; its watchlist goes to {receipt.recipient}" if receipt.recipient else ""
+        return f"accepted {receipt.document.value} {receipt.digest}{reader}"
+    code = receipt.refusal.value if receipt.refusal else "refused"
+    return f"refused {receipt.document.value} {receipt.digest}: {code}: {receipt.detail}"
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")

@@ -1,0 +1,312 @@
+"""The office's commands, but for the watchlist's."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from overt.protocol import authority, envelope, fields
+from overt.protocol.documents import Cancellation, ForceLimits
+from overt.protocol.errors import ProtocolError
+from overt.protocol.reports import Receipt
+from overt.protocol.topics import Down
+from overt.protocol.vocabulary import CancellationReason, Kind, Role
+from overt.runtime.cli import NEGATIVE, OK, Failure, Parser
+from overt.runtime.files import write_atomically
+from overt_provisioning import certificates, courier, force, form, keys
+from overt_provisioning.common import add_home, now, passphrase, plainly, read_order, say
+from overt_provisioning.explain import explain
+
+
+def group(subparsers: Any, name: str, text: str) -> Any:  # noqa: ANN401 - argparse keeps the type to itself
+    """Add a command that has sub-commands."""
+    parser = subparsers.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+
+
+def add_force(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """Register `force`."""
+    commands = group(subparsers, "force", "a force: its keys, its charter, its certificate authority")
+    create = commands.add_parser(
+        "create",
+        help="make a new force",
+        description="Makes a key for each role, the charter that names them, and the certificate authority.",
+        epilog="example:\n  overt-provision force create --home office --force a-force --title 'A Force'",
+    )
+    add_home(create)
+    create.add_argument("--force", required=True, type=_slug, help="short name: lower-case letters, digits, dashes")
+    create.add_argument("--title", required=True, help="the name in full")
+    create.add_argument("--valid-days", type=int, default=365, help="how long the charter holds (default: %(default)s)")
+    create.add_argument("--most-entries", type=int, default=2000, help="largest watchlist (default: %(default)s, O19)")
+    create.add_argument("--least-threshold", type=float, default=None, help="lowest threshold that an order may name")
+    create.add_argument("--json", action="store_true", help="print JSON")
+    create.set_defaults(handler=plainly(_force_create))
+
+
+def _force_create(arguments: argparse.Namespace) -> int:
+    given = {"watchlist_max_entries": arguments.most_entries, "threshold_min": arguments.least_threshold}
+    try:
+        limits = msgspec.convert({key: value for key, value in given.items() if value is not None}, ForceLimits)
+    except msgspec.ValidationError as error:
+        raise Failure(f"a force's limits can only be tighter than the product's: {error}") from error
+    charter = force.create(
+        arguments.home, arguments.force, arguments.title, arguments.valid_days, limits, passphrase(arguments)
+    )
+    text = f"made the force {charter.force}: {len(charter.keys)} keys in {arguments.home / 'keys'}, charter.json, pki/ca.pem"
+    say(arguments, text, force=charter.force, charter=str(arguments.home / "charter.json"), expires=charter.expires)
+    return OK
+
+
+def add_certificate(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """Register `certificate`."""
+    commands = group(subparsers, "certificate", "who is who on the force's broker")
+    broker = commands.add_parser(
+        "broker",
+        help="key and certificate for a broker",
+        epilog="example:\n  overt-provision certificate broker --home office --host broker.force.example --out broker",
+    )
+    add_home(broker)
+    broker.add_argument("--host", action="append", required=True, help="name or address; may be given again")
+    broker.add_argument("--out", type=Path, required=True, metavar="DIR", help="for broker.key and broker.crt")
+    broker.set_defaults(handler=plainly(_certificate_broker))
+    client = commands.add_parser(
+        "client",
+        help="certify a unit or a control room that made its own key",
+        epilog="example:\n  overt-provision certificate client --home office --csr unit.csr --out unit.crt",
+    )
+    add_home(client)
+    client.add_argument("--csr", type=Path, required=True, metavar="F", help="the certificate signing request, PEM")
+    client.add_argument("--out", type=Path, required=True, metavar="F", help="the certificate to write")
+    client.set_defaults(handler=plainly(_certificate_client))
+    office = commands.add_parser(
+        "office",
+        help="the office's own key and certificate",
+        epilog="example:\n  overt-provision certificate office --home office",
+    )
+    add_home(office)
+    office.set_defaults(handler=plainly(_certificate_office))
+
+
+def _certificate_broker(arguments: argparse.Namespace) -> int:
+    certificates.make_server(arguments.home, arguments.out, arguments.host, passphrase(arguments))
+    say(arguments, f"made {arguments.out / 'broker.key'} and broker.crt for {', '.join(arguments.host)}")
+    return OK
+
+
+def _certificate_client(arguments: argparse.Namespace) -> int:
+    name = certificates.certify(arguments.home, arguments.csr.read_bytes(), arguments.out, passphrase(arguments))
+    say(arguments, f"certified {name}: {arguments.out}")
+    return OK
+
+
+def _certificate_office(arguments: argparse.Namespace) -> int:
+    certificates.make_client(arguments.home, courier.OFFICE, arguments.home / "pki" / "office", passphrase(arguments))
+    say(arguments, f"made {arguments.home / 'pki' / 'office.key'} and office.crt")
+    return OK
+
+
+def add_order(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """Register `order`."""
+    commands = group(subparsers, "order", "the written authority for a deployment")
+    new = commands.add_parser("new", help="write an empty form", epilog="example:\n  overt-provision order new order.toml")
+    new.add_argument("form", type=Path, help="the form to write")
+    new.set_defaults(handler=plainly(_order_new))
+    make = commands.add_parser(
+        "make",
+        help="make an order from a form and sign it as authorising officer",
+        epilog="example:\n  overt-provision order make --home office order.toml --out order.json",
+    )
+    add_home(make)
+    make.add_argument("form", type=Path, help="the filled-in form")
+    make.add_argument("--out", type=Path, required=True, metavar="F", help="the order to write")
+    make.set_defaults(handler=plainly(_order_make))
+    second = commands.add_parser(
+        "countersign",
+        help="sign an order as second officer",
+        epilog="example:\n  overt-provision order countersign --home office order.json",
+    )
+    add_home(second)
+    second.add_argument("order", type=Path, help="the order; the signature is added to it")
+    second.set_defaults(handler=plainly(_order_countersign))
+    check = commands.add_parser(
+        "check",
+        help="say in plain words what a unit will and will not do under an order, or why it would refuse it",
+        epilog="example:\n  overt-provision order check order.json --charter charter.json",
+    )
+    check.add_argument("order", type=Path)
+    check.add_argument("--charter", type=Path, required=True, metavar="F", help="the force's charter")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.set_defaults(handler=plainly(_order_check))
+
+
+def _order_new(arguments: argparse.Namespace) -> int:
+    if arguments.form.exists():
+        raise Failure(f"{arguments.form} is there already; it is never overwritten")
+    write_atomically(arguments.form, form.BLANK.encode(), mode=0o644)
+    say(arguments, f"wrote {arguments.form}: fill it in, then 'overt-provision order make'")
+    return OK
+
+
+def _order_make(arguments: argparse.Namespace) -> int:
+    charter = force.read_charter(arguments.home / "charter.json")
+    order = form.to_order(form.read(arguments.form), charter.force, arguments.form.parent)
+    data = envelope.sign(order, [keys.signer(arguments.home, Role.AUTHORISING_OFFICER, passphrase(arguments))])
+    write_atomically(arguments.out, data, mode=0o644)
+    digest = envelope.parse(data).digest()
+    say(arguments, f"made the order {digest[:12]}… in {arguments.out}; a second officer must countersign it")
+    return OK
+
+
+def _order_countersign(arguments: argparse.Namespace) -> int:
+    charter = force.read_charter(arguments.home / "charter.json")
+    data = arguments.order.read_bytes()
+    signed = envelope.countersign(
+        data, Kind.ORDER, keys.signer(arguments.home, Role.SECOND_OFFICER, passphrase(arguments))
+    )
+    checked = authority.check_order(signed, charter, now())
+    write_atomically(arguments.order, signed, mode=0o644)
+    say(arguments, f"countersigned the order {checked.digest[:12]}…; units will accept it")
+    return OK
+
+
+def _order_check(arguments: argparse.Namespace) -> int:
+    charter = force.read_charter(arguments.charter)
+    order = read_order(arguments.order)
+    try:
+        authority.check_order(order.data, charter, now())
+    except ProtocolError as error:
+        say(arguments, f"a unit would refuse this order: {error}", accepted=False, code=error.code, detail=error.detail)
+        return NEGATIVE
+    say(arguments, explain(order.document, order.digest), accepted=True, order=order.digest)
+    return OK
+
+
+def add_cancel(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """Register `cancel`."""
+    parser = subparsers.add_parser(
+        "cancel",
+        help="end an order before its time",
+        description="Makes a signed cancellation. One officer suffices: stopping is never made hard.",
+        epilog="example:\n  overt-provision cancel --home office --order order.json --out cancellation.json",
+    )
+    add_home(parser)
+    parser.add_argument("--order", type=Path, required=True, metavar="F")
+    parser.add_argument("--out", type=Path, required=True, metavar="F", help="the cancellation to write")
+    parser.add_argument(
+        "--as",
+        dest="role",
+        choices=(Role.AUTHORISING_OFFICER.value, Role.SECOND_OFFICER.value),
+        default=Role.AUTHORISING_OFFICER.value,
+        help="who signs (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--reason", choices=[*CancellationReason], default=CancellationReason.FULFILLED, help="default: %(default)s"
+    )
+    parser.set_defaults(handler=plainly(_cancel))
+
+
+def _cancel(arguments: argparse.Namespace) -> int:
+    order = read_order(arguments.order)
+    cancellation = Cancellation(
+        force=order.document.force, order=order.digest, issued=now(), reason=CancellationReason(arguments.reason)
+    )
+    data = envelope.sign(cancellation, [keys.signer(arguments.home, Role(arguments.role), passphrase(arguments))])
+    write_atomically(arguments.out, data, mode=0o644)
+    say(arguments, f"made {arguments.out}: send it with 'overt-provision send cancel'")
+    return OK
+
+
+def add_inspect(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """Register `inspect`."""
+    parser = subparsers.add_parser(
+        "inspect",
+        help="show any signed document and which posts have validly signed it",
+        epilog="example:\n  overt-provision inspect order.json --charter charter.json",
+    )
+    parser.add_argument("document", type=Path)
+    parser.add_argument("--charter", type=Path, metavar="F", help="whose keys to compare the signatures with")
+    parser.set_defaults(handler=plainly(_inspect))
+
+
+def _inspect(arguments: argparse.Namespace) -> int:
+    parsed = envelope.parse(arguments.document.read_bytes())
+    document = envelope.decode(parsed, envelope.TYPES[parsed.kind])
+    posts = []
+    if arguments.charter:
+        charter = force.read_charter(arguments.charter)
+        signed = parsed.signers(key.public for key in charter.keys.values())
+        posts = [key.post for key in charter.keys.values() if key.public in signed]
+    shown = {
+        "kind": parsed.kind,
+        "digest": parsed.digest(),
+        "signatures": len(parsed.signatures),
+        "signed_by": posts,
+        "document": msgspec.to_builtins(document),
+    }
+    print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())  # noqa: T201 - a command talks
+    return OK
+
+
+def add_send(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """Register `send`."""
+    parser = subparsers.add_parser(
+        "send",
+        help="send a document to a unit and wait for its receipt",
+        description="Publishes a document over MQTT and waits for the unit's signed receipt. Exit 1: the unit refused it.",
+        epilog=(
+            "example:\n  overt-provision send --home office order order.json --unit unit-1 --order order.json \\\n"
+            "      --broker broker.force.example:8883 --wait 20 --receipt receipt.json"
+        ),
+    )
+    add_home(parser)
+    parser.add_argument("what", choices=[kind.value for kind in courier.KINDS])
+    parser.add_argument("document", type=Path)
+    parser.add_argument("--unit", required=True, type=_slug)
+    parser.add_argument("--order", type=Path, required=True, metavar="F", help="the order, which names the unit's key")
+    parser.add_argument("--broker", required=True, metavar="HOST:PORT")
+    parser.add_argument("--wait", type=float, default=20.0, metavar="S", help="for the receipt (default: %(default)s)")
+    parser.add_argument("--receipt", type=Path, metavar="F", help="keep the receipt here")
+    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.set_defaults(handler=plainly(_send))
+
+
+def _send(arguments: argparse.Namespace) -> int:
+    order = read_order(arguments.order)
+    unit_key = next((unit.key for unit in order.document.units if unit.unit == arguments.unit), None)
+    if unit_key is None:
+        raise Failure(f"the order names no unit {arguments.unit}")
+    errand = courier.Errand(
+        force=order.document.force,
+        unit=arguments.unit,
+        unit_key=unit_key,
+        what=Down(arguments.what),
+        data=arguments.document.read_bytes(),
+        order=order.digest,
+    )
+    data = courier.deliver(errand, courier.office_broker(arguments.home, arguments.broker), arguments.wait)
+    if data is None:
+        say(arguments, "the broker has it", accepted=None)
+        return OK
+    if arguments.receipt:
+        write_atomically(arguments.receipt, data, mode=0o644)
+    receipt = envelope.verify(data, Receipt, unit_key)
+    refusal = f"{receipt.refusal}: {receipt.detail}"
+    text = f"{arguments.unit} {'accepted' if receipt.accepted else 'refused'} the {arguments.what}"
+    say(
+        arguments,
+        text if receipt.accepted else f"{text} ({refusal})",
+        accepted=receipt.accepted,
+        refusal=receipt.refusal,
+        detail=receipt.detail,
+    )
+    return OK if receipt.accepted else NEGATIVE
+
+
+def _slug(text: str) -> str:
+    try:
+        return msgspec.convert(text, fields.Slug)
+    except msgspec.ValidationError:
+        raise argparse.ArgumentTypeError(
+            f"expected lower-case letters, digits and single dashes, found {text!r}"
+        ) from None

@@ -1,0 +1,78 @@
+"""What the office's commands share: where its folder is, and how errors become one line."""
+
+import argparse
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from overt.protocol import envelope
+from overt.protocol.authority import Checked
+from overt.protocol.documents import Order
+from overt.protocol.errors import ProtocolError
+from overt.protocol.vocabulary import Kind
+from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure
+from overt.runtime.mqtt import MqttError
+from overt_provisioning.certificates import CertificateProblem
+from overt_provisioning.courier import CourierProblem
+from overt_provisioning.force import ForceProblem
+from overt_provisioning.form import FormProblem
+from overt_provisioning.keys import KeyProblem, Passphrase
+
+Handler = Callable[[argparse.Namespace], int]
+_BAD = (ProtocolError, CertificateProblem, ForceProblem, FormProblem, KeyProblem)
+
+
+def add_home(parser: argparse.ArgumentParser) -> None:
+    """Add `--home` and `--passphrase-file`."""
+    parser.add_argument("--home", type=Path, default=Path(), metavar="DIR", help="the office's folder (default: here)")
+    parser.add_argument(
+        "--passphrase-file", type=Path, metavar="F", help="read the passphrase of the keys from here (default: ask)"
+    )
+
+
+def passphrase(arguments: argparse.Namespace) -> Passphrase:
+    """Return the passphrase's source."""
+    return Passphrase(arguments.passphrase_file)
+
+
+def plainly(handler: Handler) -> Handler:
+    """Turn a command's expected errors into one line and an exit code."""
+
+    @wraps(handler)
+    def run(arguments: argparse.Namespace) -> int:
+        try:
+            return handler(arguments)
+        except _BAD as error:
+            raise Failure(str(error), BAD_INPUT) from error
+        except (CourierProblem, MqttError) as error:
+            raise Failure(str(error), UNAVAILABLE) from error
+        except OSError as error:
+            what = f"{error.filename}: " if error.filename else ""
+            raise Failure(f"cannot read or write {what}{error.strerror or error}", UNAVAILABLE) from error
+
+    return run
+
+
+def read_order(path: Path) -> Checked[Order]:
+    """Read an order without judging it.
+
+    Raises:
+        ProtocolError: Not a well-formed order.
+        OSError: It cannot be read.
+    """
+    data = path.read_bytes()
+    parsed = envelope.parse(data, Kind.ORDER)
+    return Checked(envelope.decode(parsed, Order), parsed.digest(), data)
+
+
+def say(arguments: argparse.Namespace, text: str, **facts: Any) -> None:  # noqa: ANN401 - JSON
+    """Print a result, as text or, with `--json`, as one JSON object."""
+    print(json.dumps(facts, default=str) if getattr(arguments, "json", False) else text)  # noqa: T201 - a command talks
+
+
+def now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)

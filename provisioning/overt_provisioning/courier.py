@@ -1,0 +1,138 @@
+"""Sends a document to a unit over MQTT, and waits for the unit's signed answer."""
+
+import time
+from pathlib import Path
+
+import msgspec
+
+from overt.protocol import envelope, limits
+from overt.protocol.errors import ProtocolError
+from overt.protocol.reports import Receipt
+from overt.protocol.topics import Down, Topic, Up
+from overt.protocol.vocabulary import Kind
+from overt.runtime import session
+from overt.runtime.mqtt import Acknowledged, Broker, Received, broker_at
+from overt.runtime.session import Session
+
+OFFICE = "office"
+KINDS = {Down.ORDER: Kind.ORDER, Down.WATCHLIST: Kind.WATCHLIST, Down.CANCEL: Kind.CANCELLATION}
+_REFUSED = 0x80
+_CONNECT_PATIENCE_S = 10.0
+
+
+class CourierProblem(Exception):
+    """The document could not be delivered, or no answer came. The message says which."""
+
+
+class Errand(msgspec.Struct, frozen=True):
+    """One document for one unit.
+
+    Attributes:
+        force: The force's slug.
+        unit: The unit's slug.
+        unit_key: The unit's public key, which must have signed the answer.
+        what: The topic's last level.
+        data: The bytes to send.
+        order: The digest of the order concerned.
+    """
+
+    force: str
+    unit: str
+    unit_key: str
+    what: Down
+    data: bytes
+    order: str
+
+    def answers(self, receipt: Receipt) -> bool:
+        """Say whether a receipt is about this document."""
+        if receipt.unit != self.unit or receipt.document is not KINDS[self.what]:
+            return False
+        if self.what is Down.WATCHLIST and receipt.accepted:
+            return receipt.order == self.order  # its digest is of the plain text, which the courier does not see
+        digests = {envelope.digest_of(self.data)}
+        if self.what is not Down.WATCHLIST:
+            digests.add(envelope.parse(self.data).digest())
+        return receipt.digest in digests
+
+
+def office_broker(home: Path, address: str) -> Broker:
+    """Return the broker at HOST:PORT, reached with the office's own certificate.
+
+    Raises:
+        CourierProblem: Not an address, or a file is missing.
+    """
+    host, colon, port = address.rpartition(":")
+    if not colon or not host or not port.isdigit():
+        raise CourierProblem(f"expected a broker as HOST:PORT, found {address!r}")
+    try:
+        return broker_at(host, int(port), home / "pki", ("ca.pem", "office.crt", "office.key"))
+    except ValueError as error:
+        raise CourierProblem(f"{error} (make them with 'overt-provision certificate office')") from error
+
+
+def deliver(errand: Errand, broker: Broker, seconds: float) -> bytes | None:
+    """Publish a document and wait for the unit's receipt.
+
+    Args:
+        errand: What to send.
+        broker: Through whom.
+        seconds: How long to wait for the receipt; 0 waits for the broker's acknowledgement only.
+
+    Returns:
+        The receipt's envelope, verified; None when `seconds` is 0.
+
+    Raises:
+        CourierProblem: No broker, refused by the broker, or no answer in time.
+    """
+    answers = str(Topic(force=errand.force, unit=errand.unit, leaf=Up.RECEIPT))
+    line = Session(broker, OFFICE, [answers], max_packet=limits.DOCUMENT_MAX_BYTES)
+    try:
+        _wait_until_up(line, broker)
+        return _exchange(line, errand, seconds)
+    finally:
+        line.close()
+
+
+def _wait_until_up(line: Session, broker: Broker) -> None:
+    deadline = time.monotonic() + _CONNECT_PATIENCE_S
+    last = "no answer"
+    while not line.up:
+        for happened in line.wait(0.2)[0]:
+            if isinstance(happened, session.Down):
+                last = happened.detail
+                if happened.refused:
+                    raise CourierProblem(f"the broker {broker} refuses the office: {last}")
+        if time.monotonic() > deadline:
+            raise CourierProblem(f"no broker at {broker} ({last}): is it running, and is the address right?")
+
+
+def _exchange(line: Session, errand: Errand, seconds: float) -> bytes | None:
+    topic = str(Topic(force=errand.force, unit=errand.unit, leaf=errand.what))
+    sent = line.publish(topic, errand.data, retain=False, expires_in_s=None)
+    acknowledged = False
+    deadline = time.monotonic() + max(seconds, _CONNECT_PATIENCE_S)
+    while time.monotonic() < deadline:
+        for happened in line.wait(0.2)[0]:
+            if isinstance(happened, session.Down):
+                raise CourierProblem(f"the connection broke ({happened.detail}): send it again, the unit takes it once")
+            if isinstance(happened, Acknowledged) and happened.message_id == sent:
+                if happened.reason_code >= _REFUSED:
+                    raise CourierProblem(f"the broker refuses it (reason {happened.reason_code:#04x})")
+                acknowledged = True
+                if seconds == 0:
+                    return None
+            if isinstance(happened, Received):
+                line.acknowledge(happened)
+                if _is_answer(happened.payload, errand):
+                    return happened.payload
+    if not acknowledged:
+        raise CourierProblem("the broker did not acknowledge it in time: send it again, the unit takes it once")
+    raise CourierProblem(f"the broker has it, but {errand.unit} did not answer within {seconds:g} s: is the unit on line?")
+
+
+def _is_answer(payload: bytes, errand: Errand) -> bool:
+    try:
+        receipt = envelope.verify(payload, Receipt, errand.unit_key)
+    except ProtocolError:
+        return False  # another report on the same topic, or another unit's word
+    return errand.answers(receipt)

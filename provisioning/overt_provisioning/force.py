@@ -1,0 +1,98 @@
+"""A force: its keys, its charter, its certificate authority."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from overt.protocol import authority, envelope, keys
+from overt.protocol.documents import Charter, ForceLimits, PublicKey, RoleKeys
+from overt.protocol.errors import ProtocolError
+from overt.protocol.vocabulary import Role
+from overt.runtime.files import write_atomically
+from overt_provisioning import certificates
+from overt_provisioning.keys import Passphrase, role_file, save
+
+POSTS = {
+    Role.ROOT: "Keeper of the root key",
+    Role.AUTHORISING_OFFICER: "Authorising officer",
+    Role.SECOND_OFFICER: "Second officer",
+    Role.WATCHLIST_OFFICER: "Watchlist officer",
+    Role.ASSURANCE_BODY: "Assurance body",
+    Role.TECHNICIAN: "Technician",
+}
+
+
+class ForceProblem(Exception):
+    """A force cannot be made or read. The message says why."""
+
+
+def create(home: Path, force: str, title: str, days: int, limits: ForceLimits, passphrase: Passphrase) -> Charter:
+    """Make a force's keys, charter and certificate authority.
+
+    Args:
+        home: The office's folder; it must hold no force yet.
+        force: The force's slug.
+        title: Its name in full.
+        days: How long the charter holds.
+        limits: The force's own limits.
+        passphrase: For the key files.
+
+    Raises:
+        ForceProblem: A force is there already, or a name does not fit.
+        KeyProblem: The passphrase cannot be had.
+        OSError: It could not be written; nothing half-made stays.
+    """
+    if (home / "charter.json").exists() or (home / "keys").exists():
+        raise ForceProblem(f"expected an empty folder, found a force in {home}: it is never overwritten")
+    passphrase.get()
+    made = {role: Ed25519PrivateKey.generate() for role in Role}
+    now = datetime.now(UTC).replace(microsecond=0)
+    public = {role: keys.public_of(_raw(key)) for role, key in made.items()}
+    charter = Charter(
+        force=force,
+        title=title,
+        version=1,
+        issued=now,
+        expires=now + timedelta(days=days),
+        keys={envelope.key_id(key): PublicKey(public=key, post=POSTS[role]) for role, key in public.items()},
+        roles={role: RoleKeys(keys=(envelope.key_id(key),)) for role, key in public.items()},
+        limits=limits,
+    )
+    data = envelope.sign(charter, [keys.signer_of(_raw(made[Role.ROOT]))])
+    try:
+        authority.check_charter(data, now)
+    except ProtocolError as error:
+        raise ForceProblem(f"this charter would not be accepted: {error}") from error
+    try:
+        (home / "keys").mkdir(mode=0o700, parents=True)
+        for role, key in made.items():
+            save(role_file(home, role), key, passphrase)
+        certificates.make_authority(home, force, passphrase)
+        write_atomically(home / "charter.json", data, mode=0o644)
+    except BaseException:
+        shutil.rmtree(home / "keys", ignore_errors=True)
+        shutil.rmtree(home / "pki", ignore_errors=True)
+        raise
+    return charter
+
+
+def read_charter(path: Path) -> Charter:
+    """Read a charter and check it.
+
+    Raises:
+        ForceProblem: Missing or not valid.
+    """
+    try:
+        return authority.check_charter(path.read_bytes(), datetime.now(UTC)).document
+    except OSError as error:
+        raise ForceProblem(f"expected a charter in {path}, cannot read it: {error.strerror}") from error
+    except (ProtocolError, msgspec.DecodeError) as error:
+        raise ForceProblem(f"{path} is not a valid charter: {error}") from error
+
+
+def _raw(key: Ed25519PrivateKey) -> bytes:
+    return key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())

@@ -1,0 +1,315 @@
+"""The order form: a commented TOML file that reads like the paper that officers fill in, and what it becomes."""
+
+import hashlib
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+from msgspec import Meta
+
+from overt.protocol import documents as d
+from overt.protocol.documents import Order
+from overt.protocol.vocabulary import Category, UseCase
+from overt.recognition import catalogue
+from overt.recognition.errors import RecognitionError
+
+_MAX_BYTES = 256 * 1024
+
+
+class FormProblem(Exception):
+    """The form cannot become an order. The message names the field."""
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    pass
+
+
+class PlaceForm(_Part, frozen=True, kw_only=True):
+    """`[place]`: a point (latitude, longitude) or the corners of an area."""
+
+    name: str
+    latitude: float | None = None
+    longitude: float | None = None
+    corners: list[tuple[float, float]] | None = None
+
+
+class WindowForm(_Part, frozen=True, kw_only=True):
+    """`[window]`: start and end, or minutes from the moment of signing."""
+
+    start: datetime | None = None
+    end: datetime | None = None
+    minutes: Annotated[int, Meta(ge=1, le=24 * 60)] | None = None
+
+
+class RecognitionForm(_Part, frozen=True, kw_only=True):
+    """`[recognition]`: the model set, by its digest or by the catalogue that has it, and the threshold."""
+
+    threshold: float
+    model: str | None = None
+    catalogue: str | None = None
+    false_alert_ceiling: float = 0.001
+
+
+class WatchlistForm(_Part, frozen=True, kw_only=True):
+    """`[watchlist]`: who may be on it and how many."""
+
+    categories: list[Category]
+    maximum_entries: int
+
+
+class UnitForm(_Part, frozen=True, kw_only=True):
+    """`[[unit]]`: by the identity file that the unit made, or by name and key."""
+
+    identity: str | None = None
+    name: str | None = None
+    key: str | None = None
+
+
+class RoomForm(_Part, frozen=True, kw_only=True):
+    """`[[control_room]]`: its name and the age recipient that it published."""
+
+    name: str
+    recipient: str
+
+
+class PaperForm(_Part, frozen=True, kw_only=True):
+    """One of `[papers]`: the title, and the approved file or its digest."""
+
+    title: str
+    file: str | None = None
+    digest: str | None = None
+
+
+class PapersForm(_Part, frozen=True, kw_only=True):
+    """`[papers]`: what the order stands on."""
+
+    impact_assessment: PaperForm
+    equality_assessment: PaperForm
+    policy: PaperForm
+
+
+class NoticeForm(_Part, frozen=True, kw_only=True):
+    """`[notice]`: what the public is told."""
+
+    text: str
+    address: str
+
+
+class RetentionForm(_Part, frozen=True, kw_only=True):
+    """`[retention]`."""
+
+    alerts_hours: int = 24
+    adjudication_minutes: int = 5
+
+
+class Form(_Part, frozen=True, kw_only=True):
+    """The whole form."""
+
+    operation: str
+    use_case: UseCase
+    purpose: str
+    legal_basis: str
+    necessity: str
+    proportionality: str
+    expectation: str
+    operators: list[str]
+    place: PlaceForm
+    window: WindowForm
+    recognition: RecognitionForm
+    watchlist: WatchlistForm
+    unit: list[UnitForm]
+    control_room: list[RoomForm]
+    papers: PapersForm
+    notice: NoticeForm
+    retention: RetentionForm = RetentionForm()
+
+
+def read(path: Path) -> Form:
+    """Read a form.
+
+    Raises:
+        FormProblem: Missing, not TOML, or a field is missing, unknown or of the wrong kind.
+    """
+    try:
+        data = path.read_bytes()
+        if len(data) > _MAX_BYTES:
+            raise FormProblem(f"expected a form of at most {_MAX_BYTES:,} bytes in {path}, found {len(data):,}")
+        return msgspec.convert(tomllib.loads(data.decode()), Form)
+    except OSError as error:
+        raise FormProblem(f"expected an order form in {path}, cannot read it: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise FormProblem(f"expected TOML in {path}: {error}") from error
+    except msgspec.ValidationError as error:
+        raise FormProblem(f"{path}: {error}") from error
+
+
+def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) -> Order:
+    """Make the order that a form describes.
+
+    Args:
+        form: As read.
+        force: The force's slug.
+        folder: The form's folder: paths in the form are relative to it.
+        now: The moment of signing.
+
+    Raises:
+        FormProblem: A file named in the form cannot be read, or a value is out of its bounds.
+    """
+    now = (now or datetime.now(UTC)).replace(microsecond=0)
+    plain: dict[str, Any] = {
+        "type": "order",
+        "force": force,
+        "operation": form.operation,
+        "use_case": form.use_case,
+        "purpose": form.purpose.strip(),
+        "legal_basis": form.legal_basis.strip(),
+        "necessity": form.necessity.strip(),
+        "proportionality": form.proportionality.strip(),
+        "expectation": form.expectation.strip(),
+        "operators": form.operators,
+        "place": _place(form.place),
+        "issued": now,
+        "window": _window(form.window, now),
+        "units": [_unit(unit, folder) for unit in form.unit],
+        "model": _model(form.recognition, folder),
+        "threshold": form.recognition.threshold,
+        "false_alert_ceiling": form.recognition.false_alert_ceiling,
+        "categories": form.watchlist.categories,
+        "watchlist_max_entries": form.watchlist.maximum_entries,
+        "impact_assessment": _paper(form.papers.impact_assessment, folder),
+        "equality_assessment": _paper(form.papers.equality_assessment, folder),
+        "policy": _paper(form.papers.policy, folder),
+        "notice": {"text": form.notice.text.strip(), "address": form.notice.address},
+        "control_rooms": msgspec.to_builtins(form.control_room),
+        "retention": msgspec.to_builtins(form.retention),
+    }
+    try:
+        return msgspec.convert(plain, Order)
+    except msgspec.ValidationError as error:
+        raise FormProblem(f"the order would not be well formed: {error}") from error
+
+
+def _place(form: PlaceForm) -> dict[str, Any]:
+    if form.corners is not None:
+        return {"type": "area", "name": form.name, "corners": form.corners}
+    if form.latitude is None or form.longitude is None:
+        raise FormProblem("[place]: expected latitude and longitude, or corners")
+    return {"type": "fixed_site", "name": form.name, "latitude": form.latitude, "longitude": form.longitude}
+
+
+def _window(form: WindowForm, now: datetime) -> dict[str, datetime]:
+    if form.minutes is not None and form.start is None and form.end is None:
+        return {"start": now, "end": now + timedelta(minutes=form.minutes)}
+    if form.start is None or form.end is None or form.minutes is not None:
+        raise FormProblem("[window]: expected start and end, or minutes alone")
+    return {"start": form.start, "end": form.end}
+
+
+def _unit(form: UnitForm, folder: Path) -> dict[str, Any]:
+    if form.identity is None:
+        return {"unit": form.name, "key": form.key}
+    path = folder / form.identity
+    try:
+        identity = msgspec.json.decode(path.read_bytes(), type=d.UnitRef)
+    except OSError as error:
+        raise FormProblem(f"[[unit]]: cannot read {path}: {error.strerror}") from error
+    except msgspec.DecodeError as error:
+        raise FormProblem(f"[[unit]]: {path} is not a unit's identity: {error}") from error
+    return {"unit": identity.unit, "key": identity.key}
+
+
+def _model(form: RecognitionForm, folder: Path) -> str:
+    if form.catalogue is None:
+        return form.model or ""
+    path = folder / form.catalogue
+    try:
+        found = catalogue.parse(path.read_bytes()).find_set(form.model)
+    except OSError as error:
+        raise FormProblem(f"[recognition]: cannot read {path}: {error.strerror}") from error
+    except RecognitionError as error:
+        raise FormProblem(f"[recognition]: {error}") from error
+    return found.digest
+
+
+def _paper(form: PaperForm, folder: Path) -> dict[str, Any]:
+    if form.file is None:
+        return {"title": form.title, "digest": form.digest}
+    try:
+        content = (folder / form.file).read_bytes()
+    except OSError as error:
+        raise FormProblem(f"[papers]: cannot read {folder / form.file}: {error.strerror}") from error
+    return {"title": form.title, "digest": hashlib.sha256(content).hexdigest()}
+
+
+BLANK = '''\
+# Written authority for one deployment. Fill in every field; nothing may be left out. Then:
+#   overt-provision order make --home OFFICE order.toml --out order.json     (authorising officer)
+#   overt-provision order countersign --home OFFICE order.json               (second officer)
+#   overt-provision order check order.json --charter charter.json
+
+operation = "EXERCISE-1"            # your reference for this deployment
+use_case = "blue_watchlist"         # this release runs exercises with volunteers only
+
+purpose = """
+Measure how well volunteers are recognised at this place, before anyone else is ever looked for here.
+"""
+legal_basis = """
+Consent of each volunteer. For passers-by: DPA 2018 s.35(2)(b), for the moment in which a face is compared and wiped.
+"""
+necessity = """
+How well recognition works here, in this light and with these passers-by, cannot be learned anywhere else.
+"""
+proportionality = """
+Only volunteers are listed; a passer-by's template exists for a fraction of a second and is never stored.
+"""
+expectation = """
+The volunteers have been asked to walk through the view during the window.
+"""
+operators = ["Duty operator"]       # posts that may adjudicate
+
+[place]                             # where; or corners = [[latitude, longitude], …] instead of the point
+name = "Market square"
+latitude = 52.1356
+longitude = -0.4669
+
+[window]                            # start = 2026-11-23T09:00:00Z and end = …; or minutes from the moment of signing
+minutes = 60
+
+[recognition]
+catalogue = "models/catalogue.toml" # or model = "<digest>"
+threshold = 0.5                     # score from which a face is an alert
+false_alert_ceiling = 0.001         # false alerts per face seen above which recognition must stop (O19)
+
+[watchlist]
+categories = ["volunteer"]
+maximum_entries = 20
+
+[[unit]]                            # one for each unit; or name = … and key = …
+identity = "unit/identity.json"     # made on the unit by `overt-camera identity`
+
+[[control_room]]                    # one for each room that may read the alerts
+name = "control-room-1"
+recipient = "age1…"                 # printed by `overt-controlroom identity`
+
+[papers.impact_assessment]          # O25: the file that was approved, or its digest
+title = "Data protection impact assessment"
+file = "papers/impact-assessment.pdf"
+
+[papers.equality_assessment]        # O20
+title = "Equality impact assessment"
+file = "papers/equality-assessment.pdf"
+
+[papers.policy]                     # O26
+title = "Policy document"
+file = "papers/policy.pdf"
+
+[notice]                            # O23: what signs and web page say
+text = "Live facial recognition is in use here, in an exercise with volunteers."
+address = "https://police.example/lfr"
+
+[retention]                         # at most 24 hours (O11) and 10 minutes
+alerts_hours = 24
+adjudication_minutes = 5
+'''

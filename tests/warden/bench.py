@@ -1,0 +1,147 @@
+"""An enrolled unit in a folder, its force, and the real warden as a process."""
+
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from overt.protocol import envelope, sealing
+from overt.protocol.authority import Checked
+from overt.protocol.documents import Entry, Order, UnitRef
+from overt.protocol.reports import Alert, Erasure, Receipt, Status
+from overt.protocol.topics import Down
+from overt.protocol.vocabulary import State
+from overt.warden import control
+from overt.warden.enrolment import make_identity
+from overt.warden.vault import UnitConfig
+from tests.builders import FORCE, SITE, UNIT, Force, make_force, make_order, make_watchlist
+from tests.simulators.devices import World
+from tests.simulators.uplink import UplinkSimulator
+from tests.simulators.vision import VisionSimulator
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+class Enrolled:
+    """A unit's state folder, and the force that it belongs to."""
+
+    def __init__(self, folder: Path, force: Force | None = None) -> None:
+        self.state = folder / "state"
+        self.force = force or make_force()
+        self.identity = make_identity(self.state, UNIT)
+        self.ref = UnitRef(unit=UNIT, key=self.identity.key)
+        (self.state / "charter.json").write_bytes(self.force.charter_data)
+        config = UnitConfig(unit=UNIT, force=FORCE, site=SITE)
+        (self.state / "unit.json").write_bytes(msgspec.json.encode(config))
+
+    def order(self, **changes: Any) -> Checked[Order]:
+        return make_order(self.force, self.ref, **changes)
+
+    def sealed_watchlist(self, order: Checked[Order], recipient: str, *entries: Entry, **changes: Any) -> bytes:
+        return sealing.seal(make_watchlist(self.force, order.digest, *entries, **changes), [recipient])
+
+    def alert_in(self, payload: bytes) -> Alert:
+        plain = sealing.unseal(payload, self.force.room_identity)
+        return envelope.verify(plain, Alert, self.identity.key)
+
+    def receipt_in(self, data: bytes) -> Receipt:
+        return envelope.verify(data, Receipt, self.identity.key)
+
+    def erasure_in(self, data: bytes) -> Erasure:
+        return envelope.verify(data, Erasure, self.identity.key)
+
+    def everything_on_disk(self) -> bytes:
+        return b"".join(path.read_bytes() for path in sorted(self.state.rglob("*")) if path.is_file())
+
+    def left_of_deployments(self) -> list[Path]:
+        return [path for path in (self.state / "deployments").rglob("*") if path.is_file()]
+
+
+class Bench(Enrolled):
+    """The same with a running warden."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.folder = folder
+        self.run = Path(tempfile.mkdtemp(prefix="overt-test-"))  # a socket's path is short
+        self.world = World(folder)
+        self.log = folder / "warden.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    # The process
+
+    def start(self, **popen: Any) -> None:
+        command = [sys.executable, "-m", "tests.simulators.warden_unit", str(self.state), str(self.run)]
+        before = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen([*command, str(self.folder)], cwd=ROOT, stdout=log, stderr=log, **popen)
+        deadline = time.monotonic() + 15
+        while b"warden.ready" not in self.log.read_bytes()[before:]:
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.01)
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(10)
+
+    def close(self) -> None:
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+        shutil.rmtree(self.run, ignore_errors=True)
+
+    def __enter__(self) -> "Bench":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    # The technician's cable
+
+    def deliver(self, leaf: Down, data: bytes) -> Receipt:
+        return self.receipt_in(control.deliver(self.run, leaf, data)[1])
+
+    def status(self) -> Status:
+        return envelope.verify(control.ask_status(self.run)[1], Status, self.identity.key)
+
+    def wait_for(self, state: State, timeout: float = 8.0) -> Status:
+        deadline = time.monotonic() + timeout
+        while True:
+            status = self.status()
+            if status.state is state:
+                return status
+            assert time.monotonic() < deadline, f"expected {state.value}, found {status}; {self.log.read_text()}"
+            time.sleep(0.02)
+
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    # A whole deployment
+
+    def vision(self, **options: Any) -> VisionSimulator:
+        return VisionSimulator(self.run, **options)
+
+    def uplink(self, **options: Any) -> UplinkSimulator:
+        return UplinkSimulator(self.run, **options)
+
+    def arm(self, *entries: Entry, **changes: Any) -> Checked[Order]:
+        """Deliver an order and its watchlist."""
+        order = self.order(**changes)
+        receipt = self.deliver(Down.ORDER, order.data)
+        assert receipt.recipient, receipt
+        loaded = self.deliver(Down.WATCHLIST, self.sealed_watchlist(order, receipt.recipient, *entries))
+        assert loaded.accepted, loaded
+        return order
