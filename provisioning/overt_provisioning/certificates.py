@@ -8,6 +8,7 @@ import ipaddress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -17,8 +18,6 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from overt.protocol import fields
 from overt.runtime.files import write_atomically
 from overt_provisioning.keys import KeyProblem, Passphrase, load, save
-
-import msgspec
 
 _BACKDATE = timedelta(minutes=5)  # clocks of brokers and units differ a little
 AUTHORITY_DAYS = 5 * 365
@@ -146,7 +145,9 @@ def _issue(
     try:
         authority = x509.load_pem_x509_certificate((home / "pki" / "ca.pem").read_bytes())
     except (OSError, ValueError) as error:
-        raise KeyProblem(f"expected the authority's certificate in {home / 'pki' / 'ca.pem'}, cannot read it") from error
+        raise KeyProblem(
+            f"expected the authority's certificate in {home / 'pki' / 'ca.pem'}, cannot read it"
+        ) from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise KeyProblem("expected an EC key of the authority, found another kind")
     usage = x509.KeyUsage(

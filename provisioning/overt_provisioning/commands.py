@@ -53,7 +53,7 @@ def _force_create(arguments: argparse.Namespace) -> int:
     charter = force.create(
         arguments.home, arguments.force, arguments.title, arguments.valid_days, limits, passphrase(arguments)
     )
-    text = f"made the force {charter.force}: {len(charter.keys)} keys in {arguments.home / 'keys'}, charter.json, pki/ca.pem"
+    text = f"made the force {charter.force} in {arguments.home}: {len(charter.keys)} keys, charter.json, pki/ca.pem"
     say(arguments, text, force=charter.force, charter=str(arguments.home / "charter.json"), expires=charter.expires)
     return OK
 
@@ -109,7 +109,9 @@ def _certificate_office(arguments: argparse.Namespace) -> int:
 def add_order(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     """Register `order`."""
     commands = group(subparsers, "order", "the written authority for a deployment")
-    new = commands.add_parser("new", help="write an empty form", epilog="example:\n  overt-provision order new order.toml")
+    new = commands.add_parser(
+        "new", help="write an empty form", epilog="example:\n  overt-provision order new order.toml"
+    )
     new.add_argument("form", type=Path, help="the form to write")
     new.set_defaults(handler=plainly(_order_new))
     make = commands.add_parser(
@@ -231,7 +233,7 @@ def add_inspect(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the t
 
 def _inspect(arguments: argparse.Namespace) -> int:
     parsed = envelope.parse(arguments.document.read_bytes())
-    document = envelope.decode(parsed, envelope.TYPES[parsed.kind])
+    document = envelope.decode_any(parsed)
     posts = []
     if arguments.charter:
         charter = force.read_charter(arguments.charter)
@@ -253,7 +255,7 @@ def add_send(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     parser = subparsers.add_parser(
         "send",
         help="send a document to a unit and wait for its receipt",
-        description="Publishes a document over MQTT and waits for the unit's signed receipt. Exit 1: the unit refused it.",
+        description="Publishes a document over MQTT and waits for the unit's signed receipt. Exit 1: refused.",
         epilog=(
             "example:\n  overt-provision send --home office order order.json --unit unit-1 --order order.json \\\n"
             "      --broker broker.force.example:8883 --wait 20 --receipt receipt.json"

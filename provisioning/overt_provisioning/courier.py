@@ -127,7 +127,9 @@ def _exchange(line: Session, errand: Errand, seconds: float) -> bytes | None:
                     return happened.payload
     if not acknowledged:
         raise CourierProblem("the broker did not acknowledge it in time: send it again, the unit takes it once")
-    raise CourierProblem(f"the broker has it, but {errand.unit} did not answer within {seconds:g} s: is the unit on line?")
+    raise CourierProblem(
+        f"the broker has it, but {errand.unit} did not answer within {seconds:g} s: is the unit on line?"
+    )
 
 
 def _is_answer(payload: bytes, errand: Errand) -> bool:

@@ -21,14 +21,14 @@ def explain(order: Order, digest: str) -> str:
         f"  - {where},",
         f"  - from {window.start:%Y-%m-%d %H:%M %Z} until {window.end:%Y-%m-%d %H:%M %Z}, and not a second longer,",
         f"  - with the model {order.model[:12]}… and alerts from a score of {order.threshold:g},",
-        f"  - telling {rooms} of each possible match, for a person to judge within "
-        f"{order.retention.adjudication_minutes} minutes,",
+        f"  - telling {rooms} of each possible match,",
+        f"    for a person to judge within {order.retention.adjudication_minutes} minutes,",
         f"  - with the lamp lit and the notice public at {order.notice.address}.",
         "",
         "It will not",
         "  - recognise anyone elsewhere, earlier, later, with another model, or with the lamp dark,",
-        f"  - accept a watchlist older than {limits.WATCHLIST_MAX_AGE.total_seconds() / 3600:g} hours (O7) or not "
-        "reviewed for this deployment (O5),",
+        f"  - accept a watchlist older than {limits.WATCHLIST_MAX_AGE.total_seconds() / 3600:g} hours (O7)",
+        "    or not reviewed for this deployment (O5),",
         "  - keep an image or template of anyone who raises no alert (O10), or any image at all,",
         f"  - keep an undelivered alert for more than {order.retention.alerts_hours} hours (O11),",
         "  - keep the watchlist, or the key to it, once the order has ended or was cancelled.",

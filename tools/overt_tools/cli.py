@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 from overt import __version__
 from overt.runtime.cli import Parser, run
-
 from overt_tools.broker.command import add_parser as add_broker
 from overt_tools.contract import add_parser as add_contract
 from overt_tools.demo.command import add_parser as add_demo

