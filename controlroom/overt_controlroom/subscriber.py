@@ -56,8 +56,8 @@ class Subscriber:
         said = [event for message in messages for event in self._take(message, now)]
         said += self._overdue(now)
         self._prune(now)
-        # Said, then remembered, then acknowledged. Killed in between, the room hears it again and may say it again, under
-        # the same number: an operator who is told twice can tell, one who is not told cannot.
+        # Said, then remembered, then acknowledged. Killed in between, the room hears it again and may say it again,
+        # under the same number: an operator who is told twice can tell, one who is not told cannot.
         for event in said:
             self._say(event)
         self._store.commit()

@@ -18,6 +18,7 @@ OFFICE = "office"
 KINDS = {Down.ORDER: Kind.ORDER, Down.WATCHLIST: Kind.WATCHLIST, Down.CANCEL: Kind.CANCELLATION}
 _REFUSED = 0x80
 _CONNECT_PATIENCE_S = 10.0
+_AGAIN_S = 5.0
 
 
 class CourierProblem(Exception):
@@ -108,10 +109,15 @@ def _wait_until_up(line: Session, broker: Broker) -> None:
 
 def _exchange(line: Session, errand: Errand, seconds: float) -> bytes | None:
     topic = str(Topic(force=errand.force, unit=errand.unit, leaf=errand.what))
-    sent = line.publish(topic, errand.data, retain=False, expires_in_s=None)
-    acknowledged = False
+    acknowledged, sent, send_at = False, -1, 0.0
     deadline = time.monotonic() + max(seconds, _CONNECT_PATIENCE_S)
     while time.monotonic() < deadline:
+        if time.monotonic() >= send_at:
+            # A unit that was never on line before has no session at the broker; it takes the same document only once.
+            sent, send_at = (
+                line.publish(topic, errand.data, retain=False, expires_in_s=None),
+                time.monotonic() + _AGAIN_S,
+            )
         for happened in line.wait(0.2)[0]:
             if isinstance(happened, session.Down):
                 raise CourierProblem(f"the connection broke ({happened.detail}): send it again, the unit takes it once")

@@ -2,15 +2,19 @@
 
 import json
 import stat
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
-from overt.protocol import sealing
+from overt.protocol import envelope, sealing
+from overt.protocol.documents import Window
+from overt.protocol.vocabulary import Refusal, Role
 from overt.runtime.cli import run
 from overt_controlroom.cli import parser
-from tests.builders import make_force
+from overt_controlroom.home import HomeError, expired
+from tests.builders import make_force, utc_now
 from tests.controlroom.room import Unit, furnish
 
 
@@ -155,3 +159,33 @@ def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:
             parser().parse_args(words)
         assert ended.value.code == 0
         assert "exit codes" in capsys.readouterr().out
+
+
+# trust: an order that is over still judges what was done under it
+
+
+def test_an_order_whose_window_is_over_is_still_trusted_and_one_signed_by_half_is_not(tmp_path: Path) -> None:
+    past = utc_now() - timedelta(hours=20)
+    unit = Unit(window=Window(start=past, end=past + timedelta(hours=1)), issued=past)
+    home = furnish(tmp_path, unit.force, unit.order)
+    half = Unit(unit.force, roles=(Role.AUTHORISING_OFFICER,))
+    (home.orders / "half.json").write_bytes(half.order.data)
+    room, _ = home.read_room()
+    trust, refused = home.read_trust(room)
+    assert list(trust.orders) == [unit.order.digest]
+    assert [(name, error.code) for name, error in refused] == [("half.json", Refusal.NOT_AUTHORISED)]
+
+
+def test_a_charter_that_has_expired_still_proves_what_was_signed_in_its_time(tmp_path: Path) -> None:
+    force = make_force(issued=utc_now() - timedelta(days=400), expires=utc_now() - timedelta(hours=1))
+    home = furnish(tmp_path, force)
+    assert expired(home.read_charter())
+
+
+def test_a_charter_that_its_own_root_did_not_sign_is_refused(tmp_path: Path) -> None:
+    force, other = make_force(), make_force()
+    data = envelope.sign(force.charter, [other[Role.ROOT].signer])
+    home = furnish(tmp_path, force)
+    (home.folder / "charter.json").write_bytes(data)
+    with pytest.raises(HomeError, match="role root"):
+        home.read_charter()

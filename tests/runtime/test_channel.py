@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from overt.protocol import messages
 from overt.protocol.messages import FromVision, Hello, Inbound, Progress, Stop, ToVision
 from overt.runtime.channel import BadMessage, Channel, ChannelClosed, ChannelError, Listener, connect

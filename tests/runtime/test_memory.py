@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from overt.runtime import memory
 
 CANARY = b"canary-template-" * 32
@@ -116,3 +117,18 @@ def test_a_secret_file_that_cannot_be_locked_is_not_made_and_leaks_no_descriptor
         os._exit(2)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert fcntl.fcntl(0, fcntl.F_GETFD) >= 0
+
+
+def test_a_sealed_copy_can_be_read_and_changed_by_nobody_not_even_its_maker() -> None:
+    data = os.urandom(100_000)
+    descriptor = memory.sealed_copy("document", data)
+    try:
+        assert os.pread(descriptor, len(data) + 1, 0) == data
+        for change in (lambda: os.pwrite(descriptor, b"x", 0), lambda: os.ftruncate(descriptor, 1)):
+            with pytest.raises(PermissionError):
+                change()
+        mapped = memory.map_sealed(descriptor)
+        assert mapped[:] == data
+        mapped.close()
+    finally:
+        os.close(descriptor)

@@ -10,8 +10,10 @@ from overt.uplink.core import (
     INBOUND_MAX_BYTES,
     PACKET_TOO_LARGE,
     RETAIN_NOT_SUPPORTED,
+    SETTLE_S,
     TOPIC_NAME_INVALID,
     WAITING_MAX,
+    Later,
     Own,
     Waiting,
     refuse_to_hand_on,
@@ -69,16 +71,47 @@ def test_a_unit_listens_to_its_own_topics_without_wildcards() -> None:
     )
 
 
-def test_delivered_is_said_after_the_brokers_answer_alone() -> None:
+def test_delivered_is_said_once_the_link_has_outlived_the_brokers_answer() -> None:
     waiting = Waiting()
     waiting.add(publish(7), 0.0)
     found = waiting.next()
     assert found is not None
     waiting.sent(found, 3)
     assert waiting.next() is None
-    assert waiting.answered(3, 0x10) == Delivered(id=7)  # "no matching subscribers" is an acknowledgement
+    assert waiting.settles_in(1.0) is None
+    assert waiting.answered(3, 0x10, 1.0) is None  # "no matching subscribers" is an acknowledgement
+    assert waiting.on_the_way == 0
+    assert waiting.settles_in(1.0) == SETTLE_S
+    assert waiting.settled(1.0 + SETTLE_S / 2) == []
+    assert waiting.settled(1.0 + SETTLE_S) == [Delivered(id=7)]
     assert len(waiting) == 0
-    assert waiting.answered(3, 0) is None
+    assert waiting.answered(3, 0, 2.0) is None
+
+
+def test_a_link_that_breaks_right_after_the_answer_sends_again() -> None:
+    waiting = Waiting()
+    waiting.add(publish(7), 0.0)
+    waiting.sent(publish(7), 3)
+    waiting.answered(3, 0, 1.0)
+    waiting.lost()
+    assert waiting.settled(9.0) == []
+    assert waiting.next() == publish(7)
+
+
+def test_of_announcements_only_the_newest_waits_and_alerts_are_never_dropped() -> None:
+    waiting = Waiting()
+    health = "overt/v1/f/unit-1/health"
+    for id_ in range(1, 1000):
+        waiting.add(publish(id_, health if id_ % 2 else ALERT), 0.0)
+        if waiting.full:
+            break
+    assert [item.topic for item, _ in waiting._messages.values()].count(health) == 1
+    assert len(waiting) == WAITING_MAX
+    announced = Waiting()
+    announced.add(publish(1, health), 0.0)
+    announced.sent(publish(1, health), 3)
+    announced.add(publish(2, health), 0.0)
+    assert announced.answered(3, 0, 1.0) == Delivered(id=1), "what is on its way is answered"
 
 
 @pytest.mark.parametrize("code", [0x80, 0x87, 0x90, 0x99])
@@ -86,7 +119,7 @@ def test_a_refusal_for_good_is_undeliverable(code: int) -> None:
     waiting = Waiting()
     waiting.add(publish(7), 0.0)
     waiting.sent(publish(7), 3)
-    assert waiting.answered(3, code) == Undeliverable(id=7, reason_code=code)
+    assert waiting.answered(3, code, 0.0) == Undeliverable(id=7, reason_code=code)
     assert len(waiting) == 0
 
 
@@ -95,7 +128,7 @@ def test_a_refusal_for_the_time_being_is_tried_again(code: int) -> None:
     waiting = Waiting()
     waiting.add(publish(7), 0.0)
     waiting.sent(publish(7), 3)
-    assert waiting.answered(3, code) is None
+    assert waiting.answered(3, code, 0.0) is Later.LATER
     assert waiting.next() is None, "not at once"
     waiting.retry()
     assert waiting.next() == publish(7)
@@ -107,7 +140,8 @@ def test_a_lost_link_sends_again_in_the_wardens_order_and_takes_nothing_twice() 
         waiting.add(publish(id_), 0.0)
     waiting.sent(publish(1), 1)
     waiting.sent(publish(2), 2)
-    waiting.answered(1, 0)
+    waiting.answered(1, 0, 0.0)
+    waiting.settled(SETTLE_S)
     waiting.lost()
     for id_ in (2, 3):
         waiting.add(publish(id_), 9.0)
@@ -136,24 +170,28 @@ def test_it_holds_so_much_and_no_more() -> None:
     assert waiting.full
 
 
-@given(st.lists(st.tuples(st.sampled_from(["add", "send", "answer", "lose"]), st.integers(1, 9)), max_size=60))
+@given(st.lists(st.tuples(st.sampled_from(["add", "send", "answer", "pass", "lose"]), st.integers(1, 9)), max_size=60))
 def test_whatever_happens_each_message_is_delivered_once_or_still_waits(steps: list[tuple[str, int]]) -> None:
-    waiting, given_, told = Waiting(), set(), []
+    waiting = Waiting()
+    given_: set[int] = set()
+    told: list[int] = []
     on_the_way: list[int] = []
-    next_message = 100
+    now, next_message = 0.0, 100
     for step, id_ in steps:
         if step == "add" and id_ not in told:
-            waiting.add(publish(id_), 0.0)
+            waiting.add(publish(id_), now)
             given_.add(id_)
         elif step == "send" and (found := waiting.next()) is not None:
             next_message += 1
             waiting.sent(found, next_message)
             on_the_way.append(next_message)
         elif step == "answer" and on_the_way:
-            answer = waiting.answered(on_the_way.pop(0), 0)
-            if answer is not None:
-                told.append(answer.id)
+            assert waiting.answered(on_the_way.pop(0), 0, now) is None
+        elif step == "pass":
+            now += SETTLE_S
+            told += [answer.id for answer in waiting.settled(now)]
         elif step == "lose":
             waiting.lost()
+            on_the_way.clear()
     assert len(told) == len(set(told))
     assert len(waiting) == len(given_) - len(told)

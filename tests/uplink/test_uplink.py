@@ -5,6 +5,7 @@ import signal
 import sqlite3
 import time
 from collections.abc import Iterator
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,17 @@ from overt.protocol import limits
 from overt.protocol.messages import Delivered, Hello, Link, Publish, Undeliverable
 from overt.runtime.mqtt import Acknowledged, Received
 from overt.runtime.session import Session, Up
+from overt.uplink.core import SETTLE_S
 from tests.brokers import MAKES, OFFICE, ROOM, collect, running, topic
 from tests.uplink.world import World
 
+both_makes = pytest.mark.parametrize("world", MAKES, indirect=True)
 
-@pytest.fixture(params=MAKES)
+
+@pytest.fixture
 def world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
-    with running(request.param, tmp_path) as site, World(tmp_path, site) as made:
+    """A world on the make that a test asks for, else on the one that installs with pip."""
+    with running(getattr(request, "param", "embedded"), tmp_path) as site, World(tmp_path, site) as made:
         made.ready()
         yield made
 
@@ -35,6 +40,7 @@ def send(session: Session, to: str, payload: bytes, *, retain: bool = False) -> 
     assert collect(session, Acknowledged)
 
 
+@both_makes
 def test_alerts_reach_the_operator_and_then_the_warden_hears_of_it(world: World) -> None:
     assert [message.daemon for message in world.warden.of(Hello)] == ["uplink"]
     for sequence in (1, 2, 3):
@@ -45,6 +51,7 @@ def test_alerts_reach_the_operator_and_then_the_warden_hears_of_it(world: World)
     assert not list(world.state.glob("*.db")), "the uplink keeps nothing"
 
 
+@both_makes
 def test_documents_reach_the_warden_as_sealed_memory_also_those_sent_while_the_unit_was_away(world: World) -> None:
     sender = office(world)
     send(sender, topic("order"), b"while it is here")
@@ -84,6 +91,7 @@ def test_a_warden_that_goes_takes_the_link_down_and_finds_it_again(world: World)
     assert world.warden.until(lambda: world.warden.delivered == {1})
 
 
+@both_makes
 def test_no_alert_is_lost_when_uplink_broker_and_room_are_killed_and_none_is_counted_twice(world: World) -> None:
     given: dict[int, Publish] = {}
 
@@ -132,6 +140,7 @@ def test_the_same_message_published_twice_is_counted_once(world: World) -> None:
     assert world.watch.sequences == [1]
 
 
+@both_makes
 def test_what_is_refused_is_told_to_the_warden_and_the_rest_goes_on(world: World) -> None:
     alert = world.unit.sealed(world.unit.alert(1))
     world.warden.give(Publish(id=1, topic=topic("alert"), payload=alert, retain=True))
@@ -142,11 +151,12 @@ def test_what_is_refused_is_told_to_the_warden_and_the_rest_goes_on(world: World
     assert refused == {1: 0x9A, 2: 0x90}
 
 
+@both_makes
 def test_no_broker_keeps_an_alert_for_whoever_comes_next(world: World) -> None:
     world.give_alert(1)
     world.warden.give(Publish(id=2, topic=topic("status"), payload=world.unit.signed(world.unit.status()), retain=True))
-    assert world.warden.until(lambda: world.warden.delivered == {1, 2})
-    world.watch.end(signal.SIGKILL)
+    assert world.watch.until(lambda: bool(world.watch.of("alert") and world.watch.of("status")))
+    world.watch.end(signal.SIGTERM)
     late = Session(
         world.site.broker(world.site.authority.client(ROOM)),
         ROOM if world.site.server.software.name == "mosquitto" else "somebody-new",
@@ -205,16 +215,19 @@ def test_the_uplink_stays_small_and_loads_nothing_that_sees(world: World) -> Non
     assert not [name for name in ("numpy", "litert", "/av/", "cv2", "cryptography", "pyrage") if name in loaded]
 
 
-def test_an_alert_is_at_the_operator_in_milliseconds(world: World) -> None:
-    """A bound that a busy machine keeps; measured figures are in docs/adr/0003."""
-    taken = []
-    for sequence in range(1, 21):
-        begun = time.monotonic()
+@both_makes
+def test_an_alert_is_at_the_operator_in_milliseconds_and_its_delivery_is_known_soon_after(world: World) -> None:
+    taken: list[float] = []
+    for sequence in range(1, 11):
+        begun = time.time()
         world.give_alert(sequence)
-        assert world.warden.until(lambda sequence=sequence: sequence in world.warden.delivered)
-        taken.append(time.monotonic() - begun)
-    assert sorted(taken)[10] < 0.1
-    assert world.watch.until(lambda: len(world.watch.sequences) == 20)
+        assert world.watch.until(lambda number=sequence: len(world.watch.sequences) == number)
+        received = datetime.fromisoformat(world.watch.of("alert")[-1]["received"]).timestamp()
+        taken.append(received - begun)
+    assert sorted(taken)[5] < 0.1, "a bound that a busy machine keeps; measured figures are in docs/adr/0003"
+    begun = time.time()
+    assert world.warden.until(lambda: len(world.warden.delivered) == 10)
+    assert time.time() - begun < SETTLE_S + 1.0
 
 
 def test_links_come_with_their_reason(world: World) -> None:

@@ -61,6 +61,7 @@ def _run(arguments: argparse.Namespace) -> int:
     def parts(vault: Vault) -> Devices:
         return Devices(BenchClock(), EnrolledSite(vault.config.site), BenchLamp())
 
+    log.name_daemon("warden")
     return service.run(service.Settings(state=arguments.state, run=arguments.run), parts)
 
 

@@ -122,6 +122,7 @@ def _play(plan: Plan, folders: stage.Folders, cast: Cast, story: Story, display:
     try:
         cast.start_room()
         cast.start_unit()
+        _wait_for_unit(cast, story, display)
         receipt = stage.send_order(folders, order, broker, display.step)
         watchlist = stage.list_volunteer(folders, order, receipt, plan.stills, plan.models, display.step)
         stage.send_watchlist(folders, order, watchlist, broker, display.step)
@@ -130,6 +131,21 @@ def _play(plan: Plan, folders: stage.Folders, cast: Cast, story: Story, display:
         display.say("  interrupted: ending the deployment (once more ends it at once)")
     _end(folders, cast, order, broker, story, display)
     return story.score(stage.ENTRY)
+
+
+def _wait_for_unit(cast: Cast, story: Story, display: Display) -> None:
+    """Wait until the control room hears from the unit.
+
+    Raises:
+        ChildDied: A process ended meanwhile.
+        TimeoutError: Nothing was heard.
+    """
+    deadline = time.monotonic() + _START_PATIENCE_S
+    while not story.heard_of:
+        cast.family.check()
+        if time.monotonic() > deadline:
+            raise TimeoutError("waited for the unit's first word, and none came")
+        _take(cast, story, display, 0.25)
 
 
 def _follow(cast: Cast, story: Story, display: Display) -> None:

@@ -48,6 +48,7 @@ class Story:
     footage: Footage
     started_ns: int | None = None
     ended_ns: int | None = None
+    heard_of: bool = False
     over: bool = False
     certificate: bytes = b""
     alerts: list[AlertSeen] = field(default_factory=list)
@@ -84,11 +85,12 @@ class Story:
         """Say what the certificate says."""
         said = self.erasure
         return (
-            f"{said['entries']} entry with {said['templates_listed']} templates; of passers-by "
+            f"{said['entries']} entry with {said['templates_listed']} templates; of everyone seen "
             f"{said['templates_made']} templates made, {said['templates_wiped']} wiped"
         )
 
     def _hear_status(self, status: Event) -> None:
+        self.heard_of = True
         if status["state"] == "recognising" and self.started_ns is None:
             self.started_ns = _nanoseconds(status["since"])
         elif self.started_ns is not None and status["state"] != "recognising" and self.ended_ns is None:
