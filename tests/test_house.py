@@ -37,12 +37,15 @@ RESERVED = {
     "numpy": {"overt.recognition", "overt.vision", "overt_provisioning", "overt_tools"},
     "onnx": {"overt_tools"},
     "onnxruntime": {"overt_tools"},
-    "paho": {"overt.uplink", "overt_controlroom", "overt_provisioning"},
+    "paho": {"overt.runtime"},
     "picamera2": {"overt.vision"},
     "gpiod": {"overt.warden"},
     "sqlite3": {"overt.warden", "overt_controlroom"},
     "rich": {"overt_provisioning", "overt_controlroom", "overt_tools"},
 }
+# What opens a network connection, and the only parts that may.
+NETWORK = {"overt.runtime.mqtt", "overt.runtime.session"}
+NETWORKED = {"overt.runtime", "overt.uplink", "overt_controlroom", "overt_provisioning"}
 
 
 def module_name(path: Path) -> str:
@@ -109,6 +112,12 @@ def test_a_module_imports_only_what_the_law_of_the_house_allows(path: Path) -> N
     assert not broken
     reserved = {name.partition(".")[0] for name in imports_of(path)} & set(RESERVED)
     assert not {name for name in reserved if part not in RESERVED[name]}
+    assert part in NETWORKED or not NETWORK & imports_of(path)
+
+
+def test_only_one_module_speaks_mqtt() -> None:
+    speakers = {module_name(path) for path in all_files() if "paho" in {n.partition(".")[0] for n in imports_of(path)}}
+    assert speakers <= {"overt.runtime.mqtt"}
 
 
 def test_the_law_catches_a_breach(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
