@@ -6,7 +6,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,6 +41,8 @@ class Plan:
 class Cast:
     """The processes of a deployment."""
 
+    rooms: tuple[str, ...] = (stage.ROOM,)
+
     def __init__(self, plan: Plan, folders: stage.Folders) -> None:
         self._plan, self._folders = plan, folders
         self.family = Family(folders.logs)
@@ -59,7 +61,7 @@ class Cast:
                 *(program("overt-tools"), "broker", "--kind", self._plan.broker, "--folder", str(pki / "state")),
                 *("--port", str(port), "--authority", str(self._folders.office / "pki" / "ca.pem")),
                 *("--certificate", str(pki / "broker.crt"), "--key", str(pki / "broker.key"), "--force", stage.FORCE),
-                *("--unit", stage.UNIT, "--room", stage.ROOM),
+                *("--unit", stage.UNIT, *(word for room in self.rooms for word in ("--room", room))),
             ],
         )
         self.family.wait_for(lambda: _answers(port), _START_PATIENCE_S, "the broker to answer")
@@ -80,8 +82,12 @@ class Cast:
         self.family.start("vision", [*vision, "--source", camera, *loop])
 
 
-def run(plan: Plan) -> int:
+def run(plan: Plan, cast_of: Callable[[Plan, stage.Folders], Cast] = Cast) -> int:
     """Play a whole deployment.
+
+    Args:
+        plan: What to demonstrate.
+        cast_of: Makes the processes.
 
     Returns:
         0 when every listed passage raised one alert, nothing else did, and the erasure is proven; else 1.
@@ -92,7 +98,7 @@ def run(plan: Plan) -> int:
     signal.signal(signal.SIGTERM, _interrupt)
     story = Story(read_footage(plan.scene))
     folders = stage.clear(plan.work)
-    cast = Cast(plan, folders)
+    cast = cast_of(plan, folders)
     try:
         with Display() as display:
             outcome = _play(plan, folders, cast, story, display)

@@ -106,6 +106,11 @@ class Family:
         self._logs = logs
         self._children: list[Child] = []
 
+    @property
+    def children(self) -> tuple[Child, ...]:
+        """Those that were started and not ended by `stop` yet."""
+        return tuple(self._children)
+
     def start(self, name: str, command: Sequence[str], *, piped: bool = False) -> Child:
         """Start one more.
 
