@@ -5,9 +5,9 @@ import signal
 from pathlib import Path
 
 import msgspec
+
 from overt.protocol.fields import Slug
 from overt.runtime.cli import BAD_INPUT, OK, UNAVAILABLE, Failure, Parser
-
 from overt_tools.broker.server import KINDS, Server, choose
 from overt_tools.broker.settings import Access, BrokerError, Settings
 

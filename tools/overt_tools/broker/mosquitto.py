@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from overt.runtime.files import write_atomically
-
 from overt_tools.broker.settings import DOWN, HOST, MAX_PACKET_BYTES, UP, Access, Settings
 
 
@@ -42,7 +41,6 @@ def configuration(settings: Settings, acl: Path) -> str:
         f"max_queued_bytes {4 * MAX_PACKET_BYTES}",
         "max_inflight_messages 64",
         f"max_packet_size {MAX_PACKET_BYTES}",
-        f"message_size_limit {MAX_PACKET_BYTES}",
         "persistent_client_expiration 2d",
         "set_tcp_nodelay true",
         "log_dest stderr",

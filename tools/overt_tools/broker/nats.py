@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from overt.runtime.files import write_atomically
-
 from overt_tools.broker.settings import DOWN, HOST, MAX_PACKET_BYTES, UP, Access, BrokerError, Settings
 
 
@@ -54,7 +53,8 @@ def configuration(settings: Settings) -> dict[str, Any]:
         "max_payload": MAX_PACKET_BYTES,
         "max_pending": 4 * MAX_PACKET_BYTES,
         "jetstream": {"store_dir": str(settings.folder / "jetstream"), "max_memory_store": 0, "max_file_store": 2**31},
-        "mqtt": {"host": HOST, "port": settings.port, "tls": tls, "ack_wait": "10s", "max_ack_pending": 1024},
+        # What a killed client had not acknowledged comes again after ack_wait: longer than a whole watchlist takes.
+        "mqtt": {"host": HOST, "port": settings.port, "tls": tls, "ack_wait": "4s", "max_ack_pending": 1024},
         "authorization": {"users": users(settings.access)},
     }
 

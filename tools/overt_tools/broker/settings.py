@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Protocol
 
 import msgspec
+
 from overt.protocol import limits
 from overt.protocol.topics import ROOT, Down, Up
 

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from typing import TYPE_CHECKING
+
 from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure, Parser
+
+if TYPE_CHECKING:
+    from overt.recognition.catalogue import Catalogue
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -54,6 +59,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             raise Failure(f"expected {path}, found nothing: run '{made_by}'", UNAVAILABLE)
     if not 1 <= arguments.minutes <= 24 * 60:
         raise Failure(f"expected a window of 1 to 1440 minutes, found {arguments.minutes}", BAD_INPUT)
+    known = _check_models(arguments.models)
     from overt_tools.demo.deployment import Plan, run  # noqa: PLC0415 - heavy, and help must be quick
 
     arguments.work.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +68,7 @@ def _demo(arguments: argparse.Namespace) -> int:
             Plan(
                 models=arguments.models.resolve(),
                 scene=arguments.scene.resolve(),
-                stills=(arguments.stills or _stills(arguments.models, arguments.cache)).resolve(),
+                stills=(arguments.stills or _fetch_stills(known, arguments.cache)).resolve(),
                 work=arguments.work.resolve(),
                 broker=arguments.broker,
                 port=arguments.port,
@@ -73,17 +79,28 @@ def _demo(arguments: argparse.Namespace) -> int:
         )
 
 
-def _stills(models: Path, cache: Path) -> Path:
-    """Return the folder of the volunteer's stills, fetching them when they are not there yet."""
+def _check_models(folder: Path) -> "Catalogue":
+    """Return the catalogue of the built models, once the files are what it says."""
     from overt.recognition import catalogue  # noqa: PLC0415 - help must be quick
     from overt.recognition.errors import RecognitionError  # noqa: PLC0415 - help must be quick
+
+    try:
+        known = catalogue.parse((folder / catalogue.FILE_NAME).read_bytes())
+        for artefact in (known.find_set().detector, known.find_set().embedder):
+            artefact.check((folder / artefact.file).read_bytes())
+    except OSError as error:
+        raise Failure(f"expected built models, cannot read {error.filename}: run 'make models'", UNAVAILABLE) from error
+    except RecognitionError as error:
+        raise Failure(f"the models in {folder} are not those of the catalogue: {error}", UNAVAILABLE) from error
+    return known
+
+
+def _fetch_stills(known: "Catalogue", cache: Path) -> Path:
+    """Return the folder of the volunteer's stills, fetching them when they are not there yet."""
     from overt_tools.fetch import FetchError, fetch  # noqa: PLC0415 - help must be quick
 
     try:
-        known = catalogue.parse((models / catalogue.FILE_NAME).read_bytes())
         fetched = fetch(known.find_source("footage"), cache, lambda text: print(text, flush=True))
-    except (OSError, RecognitionError) as error:
-        raise Failure(f"expected built models in {models}: {error}; run 'make models'", UNAVAILABLE) from error
     except FetchError as error:
         raise Failure(str(error), UNAVAILABLE) from error
     return next(path.parent for path in fetched.files.values() if path.name.startswith("franck_"))

@@ -41,6 +41,6 @@ def type_in(name: str, *arguments: str | Path) -> str:
     except subprocess.TimeoutExpired as error:
         raise CommandFailed(f"{name} {arguments[0]} did not end within {_PATIENCE_S:.0f} s") from error
     if done.returncode != 0:
-        said = (done.stderr or done.stdout).strip() or "nothing"
-        raise CommandFailed(f"'{name} {' '.join(map(str, arguments[:2]))}' ended with {done.returncode}: {said}")
+        said = ((done.stderr or done.stdout).strip().splitlines() or ["nothing"])[-1]
+        raise CommandFailed(f"'{name} {arguments[0]}' ended with {done.returncode}: {said}")
     return done.stdout

@@ -18,6 +18,7 @@ from overt_tools.demo.feed import Event, Feed
 from overt_tools.demo.processes import ChildDied, Family
 from overt_tools.demo.score import Score
 from overt_tools.demo.story import Story, read_footage
+from overt_tools.scene.errors import SceneError
 
 _START_PATIENCE_S = 30.0
 _ERASURE_PATIENCE_S = 15.0
@@ -95,8 +96,12 @@ def run(plan: Plan, cast_of: Callable[[Plan, stage.Folders], Cast] = Cast) -> in
     Raises:
         Failure: It cannot be played; the message says what is missing.
     """
-    signal.signal(signal.SIGTERM, _interrupt)
-    story = Story(read_footage(plan.scene))
+    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background with SIGINT ignored
+        signal.signal(number, _interrupt)
+    try:
+        story = Story(read_footage(plan.scene))
+    except SceneError as error:
+        raise Failure(f"{error} ('make footage')", UNAVAILABLE) from error
     folders = stage.clear(plan.work)
     cast = cast_of(plan, folders)
     try:
