@@ -36,6 +36,9 @@ def sessions() -> Iterator[list[Session]]:
     opened: list[Session] = []
     yield opened
     for session in opened:
+        for item in session.wait(0.02)[0]:
+            if isinstance(item, Received):
+                session.acknowledge(item)
         session.close()
 
 
@@ -61,14 +64,30 @@ def test_a_unit_says_its_own_and_the_room_hears_it(site: Site, sessions: list[Se
     assert heard == set(UP_LEAVES)
 
 
+def heard_by(session: Session) -> bytes:
+    """The first that a session hears: what was forged before it would have come first."""
+    (item,) = collect(session, Received)
+    assert isinstance(item, Received)
+    return item.payload
+
+
 def test_a_unit_cannot_say_anything_as_another_unit_or_to_one(site: Site, sessions: list[Session]) -> None:
     room = join(site, sessions, ROOM, *(topic(leaf, "+") for leaf in UP_LEAVES))
     other = join(site, sessions, "unit-2", *(topic(leaf, "unit-2") for leaf in DOWN_LEAVES))
+    office = join(site, sessions, OFFICE)
     culprit = join(site, sessions, "unit-1")
     for leaf in UP_LEAVES + DOWN_LEAVES:
         say(culprit, topic(leaf, "unit-2"), b"forged")
-    assert collect(room, Received, seconds=SILENCE_S) == []
-    assert collect(other, Received, seconds=SILENCE_S) == []
+    for leaf in UP_LEAVES:
+        say(culprit, topic(leaf), leaf.encode())
+    for leaf in DOWN_LEAVES:
+        say(office, topic(leaf, "unit-2"), leaf.encode())
+    for session, leaves in ((room, UP_LEAVES), (other, DOWN_LEAVES)):
+        heard = collect(session, Received, len(leaves))
+        assert {item.payload.decode() for item in heard if isinstance(item, Received)} == set(leaves)
+        for item in heard:
+            assert isinstance(item, Received)
+            session.acknowledge(item)
 
 
 @pytest.mark.parametrize("name", [ROOM, "unit-2"])
@@ -93,10 +112,12 @@ def test_neither_room_nor_office_can_pass_as_a_unit(site: Site, sessions: list[S
     if name == ROOM:
         for leaf in DOWN_LEAVES:
             say(culprit, topic(leaf), b"forged")
-    assert collect(listener, Received, seconds=SILENCE_S) == []
     culprit.close()
     room = join(site, sessions, ROOM, *(topic(leaf, "+") for leaf in UP_LEAVES))
-    assert collect(room, Received, seconds=SILENCE_S) == []
+    say(listener, topic("alert"), b"genuine")
+    assert heard_by(room) == b"genuine"
+    say(join(site, sessions, OFFICE), topic("order"), b"genuine")
+    assert heard_by(listener) == b"genuine"
 
 
 def test_the_office_reads_receipts_and_no_alerts(site: Site, sessions: list[Session]) -> None:
@@ -104,8 +125,7 @@ def test_the_office_reads_receipts_and_no_alerts(site: Site, sessions: list[Sess
     unit = join(site, sessions, "unit-1")
     say(unit, topic("alert"), b"not for the office")
     say(unit, topic("receipt"), b"for the office")
-    heard = [item.payload for item in collect(office, Received, 2, seconds=0.5) if isinstance(item, Received)]
-    assert heard == [b"for the office"]
+    assert heard_by(office) == b"for the office"
 
 
 def test_nobody_without_a_certificate_of_the_authority_gets_in(
@@ -212,13 +232,12 @@ def test_stopping_twice_is_fine_and_leaves_no_process(site: Site, tmp_path: Path
 
 
 def test_it_dies_with_whoever_started_it(site: Site, tmp_path: Path) -> None:
-    parent = subprocess.Popen(_command(site, tmp_path), stdout=subprocess.PIPE, text=True)
-    assert parent.stdout is not None
-    parent.stdout.readline()
-    (child,) = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
-    parent.kill()
-    parent.wait()
-    parent.stdout.close()
+    with subprocess.Popen(_command(site, tmp_path), stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        parent.stdout.readline()
+        children = Path(f"/proc/{parent.pid}/task/{parent.pid}/children").read_text().split()
+        parent.kill()
+    (child,) = children
     deadline = time.monotonic() + 5
     while _runs(child) and time.monotonic() < deadline:
         time.sleep(0.02)

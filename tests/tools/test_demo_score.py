@@ -1,5 +1,6 @@
 from hypothesis import given
 from hypothesis import strategies as st
+
 from overt_tools.demo.score import AlertSeen, Passage, percentile, repeated, score
 
 S = 1_000_000_000
@@ -21,7 +22,7 @@ def judged(*alerts: AlertSeen, played: float = 30.0) -> tuple[int, int, int]:
 
 def test_one_alert_a_listed_passage_is_perfect() -> None:
     result = score(PASSAGES, [alert(4), alert(17, latency=60.0)], "v", 30 * S, 3)
-    assert result.perfect
+    assert result.faultless
     assert result.line() == (
         "demo: passages=2 alerts=2 missed=0 false=0 faces_seen=3 latency_p50_ms=40 latency_p99_ms=60"
     )
@@ -45,10 +46,6 @@ def test_an_alert_for_another_entry_is_false_and_finds_no_passage() -> None:
 
 def test_a_passage_that_was_not_played_to_its_end_is_not_missed_and_its_alert_is_not_false() -> None:
     assert judged(alert(4), alert(16), played=17) == (1, 0, 0)
-
-
-def test_nothing_seen_is_not_perfect() -> None:
-    assert not score([], [], "v", 0, 0).perfect
 
 
 def test_footage_played_again_has_its_passages_again() -> None:

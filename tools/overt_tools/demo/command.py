@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
 from typing import TYPE_CHECKING
 
 from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure, Parser

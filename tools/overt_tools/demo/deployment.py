@@ -116,7 +116,8 @@ def run(plan: Plan, cast_of: Callable[[Plan, stage.Folders], Cast] = Cast) -> in
             cast.family.stop()
             _tidy(folders)
     print(outcome.line(), flush=True)
-    return OK if outcome.perfect else NEGATIVE
+    enough = outcome.passages > 0 or story.interrupted
+    return OK if enough and outcome.faultless else NEGATIVE
 
 
 def _play(plan: Plan, folders: stage.Folders, cast: Cast, story: Story, display: Display) -> Score:
@@ -135,10 +136,14 @@ def _play(plan: Plan, folders: stage.Folders, cast: Cast, story: Story, display:
         cast.start_unit()
         _wait_for_unit(cast, story, display)
         receipt = stage.send_order(folders, order, broker, display.step)
+        story.ordered = True
         watchlist = stage.list_volunteer(folders, order, receipt, plan.stills, plan.models, display.step)
         stage.send_watchlist(folders, order, watchlist, broker, display.step)
         _follow(cast, story, display)
     except KeyboardInterrupt:
+        if not story.ordered:
+            raise
+        story.interrupted = True
         display.say("  interrupted: ending the deployment (once more ends it at once)")
     _end(folders, cast, order, broker, story, display)
     return story.score(stage.ENTRY)

@@ -37,9 +37,9 @@ class Score(msgspec.Struct, frozen=True):
     latency_p99_ms: float
 
     @property
-    def perfect(self) -> bool:
-        """Every listed passage raised one alert and nothing else did, and there was something to see."""
-        return self.passages > 0 and self.missed == 0 and self.false == 0
+    def faultless(self) -> bool:
+        """Every listed passage raised one alert and nothing else did."""
+        return self.missed == 0 and self.false == 0
 
     def line(self) -> str:
         """Return the last line of the demonstration."""

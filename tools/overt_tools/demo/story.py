@@ -49,6 +49,8 @@ class Story:
     started_ns: int | None = None
     ended_ns: int | None = None
     heard_of: bool = False
+    ordered: bool = False
+    interrupted: bool = False
     over: bool = False
     certificate: bytes = b""
     alerts: list[AlertSeen] = field(default_factory=list)
