@@ -51,7 +51,7 @@ def plainly(handler: Handler) -> Handler:
             raise Failure(str(error), UNAVAILABLE) from error
         except OSError as error:
             what = f"{error.filename}: " if error.filename else ""
-            raise Failure(f"cannot read or write {what}{error.strerror or error}", UNAVAILABLE) from error
+            raise Failure(f"{what}{error.strerror or error}: nothing was written", UNAVAILABLE) from error
 
     return run
 

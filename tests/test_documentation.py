@@ -1,0 +1,85 @@
+"""What the documentation tells people to type exists."""
+
+import re
+import shlex
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import overt.cli
+import overt_controlroom.cli
+import overt_provisioning.cli
+import overt_tools.cli
+from overt.runtime.cli import Parser
+from tests.test_house import ROOT
+
+PARSERS: dict[str, Callable[[], Parser]] = {
+    "overt-camera": overt.cli.parser,
+    "overt-provision": overt_provisioning.cli.parser,
+    "overt-controlroom": overt_controlroom.cli.parser,
+    "overt-tools": overt_tools.cli.parser,
+}
+PAGES = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted(ROOT.glob("*.md")),
+    ROOT / "models/README.md",
+]
+
+
+def commands_in(page: Path) -> list[str]:
+    blocks = re.findall(r"```\w*\n(.*?)```", page.read_text(), re.DOTALL)
+    lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    return [line.split(" #")[0] for line in lines if line.startswith(("overt-", "make "))]
+
+
+def all_commands() -> list[str]:
+    return sorted({command for page in PAGES for command in commands_in(page)})
+
+
+def test_there_are_commands_to_check() -> None:
+    assert len(all_commands()) > 20
+
+
+@pytest.mark.parametrize("command", [command for command in all_commands() if command.startswith("overt-")])
+def test_a_documented_command_is_understood(command: str) -> None:
+    name, *arguments = shlex.split(command)
+    assert PARSERS[name]().parse_args(arguments).handler
+
+
+@pytest.mark.parametrize("command", [command for command in all_commands() if command.startswith("make ")])
+def test_a_documented_target_exists(command: str) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    assert set(command.split()[1:]) <= targets
+
+
+def test_the_readmes_two_commands_are_the_ones_that_continuous_integration_runs() -> None:
+    assert [line for line in commands_in(ROOT / "README.md") if line.startswith("make")] == ["make run", "make test"]
+    script = (ROOT / ".ci" / "run").read_text()
+    assert "\nmake test\n" in script
+    assert "make run" in script
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_a_file_of_the_repository_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def all_parsers(parser: Parser) -> list[Parser]:
+    found = [parser]
+    for action in parser._actions:
+        if isinstance(action.choices, dict):
+            for child in action.choices.values():
+                found += all_parsers(child)
+    return found
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_every_commands_help_says_what_it_does_and_gives_exit_codes(name: str) -> None:
+    for parser in all_parsers(PARSERS[name]()):
+        text = parser.format_help()
+        assert "exit codes" in text
+        assert parser.description or parser.epilog, parser.prog
