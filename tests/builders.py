@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
+
 from overt.protocol import envelope, keys, sealing
 from overt.protocol.authority import Checked
 from overt.protocol.documents import (
@@ -131,7 +132,7 @@ def order_fields(force: Force, *units: UnitRef, now: datetime | None = None) -> 
     }
 
 
-def make_order(force: Force, *units: UnitRef, roles: tuple[Role, ...] = OFFICERS, **changes: Any) -> Checked[Order]:
+def make_order(force: Force, /, *units: UnitRef, roles: tuple[Role, ...] = OFFICERS, **changes: Any) -> Checked[Order]:
     """Make an order, signed by those roles. `changes` are fields of the order."""
     order = Order(**{**order_fields(force, *units), **changes})
     data = envelope.sign(order, force.signers(*roles))
@@ -165,7 +166,7 @@ def make_entry(reference: str = "volunteer-1", now: datetime | None = None, **ch
 
 
 def make_watchlist(
-    force: Force, order: str, *entries: Entry, roles: tuple[Role, ...] = (Role.WATCHLIST_OFFICER,), **changes: Any
+    force: Force, order: str, /, *entries: Entry, roles: tuple[Role, ...] = (Role.WATCHLIST_OFFICER,), **changes: Any
 ) -> bytes:
     """Make a signed watchlist (not encrypted yet) for the order with this digest."""
     fields: dict[str, Any] = {
@@ -179,7 +180,7 @@ def make_watchlist(
 
 
 def make_cancellation(
-    force: Force, order: str, *, roles: tuple[Role, ...] = (Role.AUTHORISING_OFFICER,), **changes: Any
+    force: Force, order: str, /, *, roles: tuple[Role, ...] = (Role.AUTHORISING_OFFICER,), **changes: Any
 ) -> bytes:
     """Make a signed cancellation of the order with this digest."""
     fields: dict[str, Any] = {

@@ -12,7 +12,7 @@ SOURCES = {
     "overt_controlroom": ROOT / "controlroom" / "overt_controlroom",
     "overt_tools": ROOT / "tools" / "overt_tools",
 }
-DAEMONS = {"overt.vision", "overt.warden", "overt.uplink", "overt.review"}
+DAEMONS = {"overt.vision", "overt.warden", "overt.uplink"}
 VALUES_OF_PROTOCOL = {"overt.protocol.fields", "overt.protocol.limits", "overt.protocol.vocabulary"}
 
 # What each part may import of ours. A part may always import itself.
@@ -23,7 +23,6 @@ ALLOWED = {
     "overt.vision": {"overt.protocol", "overt.runtime", "overt.recognition"},
     "overt.warden": {"overt.protocol", "overt.runtime"},
     "overt.uplink": {"overt.protocol", "overt.runtime"},
-    "overt.review": {"overt.protocol", "overt.runtime"},
     "overt.cli": {"overt", "overt.runtime", *DAEMONS},
     "overt_provisioning": {"overt", "overt.protocol", "overt.runtime", "overt.recognition"},
     "overt_controlroom": {"overt", "overt.protocol", "overt.runtime"},

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+
 from overt.protocol import schema
 from overt.protocol.documents import Entry
 from overt.protocol.reports import Alert, Health, Status
-
 from tests.test_house import SOURCES, imports_of
 
 FIRMWARE = SOURCES["overt"]

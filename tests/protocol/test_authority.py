@@ -5,11 +5,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+
 from overt.protocol import authority, envelope, limits
 from overt.protocol.documents import ForceLimits, Order, PublicKey, RoleKeys, UnitRef, Window
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Category, Kind, Refusal, Role, UseCase
-
 from tests import builders
 from tests.builders import MODEL, UNIT, Force, make_entry, make_force, make_order, make_party, utc_now
 

@@ -6,10 +6,10 @@ from typing import Any
 import jsonschema
 import msgspec
 import pytest
+
 from overt.protocol import envelope, schema
 from overt.protocol.vocabulary import Kind
 from overt_tools import contract
-
 from tests import builders
 from tests.test_house import ROOT
 

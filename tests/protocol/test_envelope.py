@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from overt.protocol import envelope, keys, limits
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
 from overt.protocol.reports import Checkpoint, Status

@@ -3,9 +3,9 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from overt.protocol import gallery, limits
 from overt.protocol.errors import Malformed
-
 from tests import builders
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from overt.protocol import topics
 from overt.protocol.errors import Malformed
 from overt.protocol.topics import Down, Topic, Up
