@@ -169,6 +169,8 @@ def _npm(source: Source, work: Path) -> tuple[list[str], dict[str, str]]:
         "npm_config_fetch_retries": "1",
         "npm_config_fetch_retry_mintimeout": "1000",
     }
+    if _SYSTEM_AUTHORITIES.is_file():
+        environment.setdefault("NODE_EXTRA_CA_CERTS", str(_SYSTEM_AUTHORITIES))  # node alone ignores what Debian trusts
     if "npm_config_userconfig" not in os.environ and os.access(settings, os.R_OK):
         environment["npm_config_userconfig"] = str(settings)
     package = f"{source.package}@{source.version}"
@@ -203,6 +205,8 @@ def _run(command: list[str], environment: Mapping[str, str], work: Path, source:
         raise _explain(client, output, process.returncode, source)
 
 
+_SYSTEM_AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+_CHATTER = "A complete log of this run"  # npm's last line names a file that is gone by then
 _NETWORK_SIGNS = (
     *("ENOTFOUND", "EAI_AGAIN", "ECONNREFUSED", "ECONNRESET", "ETIMEDOUT", "ENETUNREACH"),
     *("NewConnectionError", "Temporary failure", "Name or service", "ConnectTimeout", "Read timed out", "ProxyError"),
@@ -210,7 +214,7 @@ _NETWORK_SIGNS = (
 
 
 def _explain(client: str, output: str, code: int, source: Source) -> FetchError:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
+    lines = [line.strip() for line in output.splitlines() if line.strip() and _CHATTER not in line]
     what = f"{source.package} {source.version}"
     if "No module named pip" in output:
         return NoClient(f"expected pip in {sys.executable}, found none: run 'make setup' again")

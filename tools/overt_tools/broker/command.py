@@ -1,13 +1,13 @@
 """`overt-tools broker`."""
 
 import argparse
-import signal
 from pathlib import Path
 
 import msgspec
 
 from overt.protocol.fields import Slug
-from overt.runtime.cli import BAD_INPUT, OK, UNAVAILABLE, Failure, Parser
+from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure, Parser
+from overt.runtime.ending import Ending
 from overt_tools.broker.server import KINDS, Server, choose
 from overt_tools.broker.settings import Access, BrokerError, Settings
 
@@ -65,26 +65,18 @@ def _broker(arguments: argparse.Namespace) -> int:
         arguments.key.resolve(),
         access,
     )
-    signal.signal(signal.SIGTERM, _end)
     try:
-        with Server(choose(arguments.kind), settings) as server:
+        with Ending() as ending, Server(choose(arguments.kind), settings) as server:
             print(f"broker: {server.software.name} at 127.0.0.1:{server.port}", flush=True)
-            code = server.wait()
-            raise Failure(f"the broker ended by itself with {code}: {server.last_words()}", UNAVAILABLE)
-    except _Ended:
-        return OK
+            while not ending.asked:
+                code = server.wait(ending.fileno())
+                if code is not None:
+                    raise Failure(f"the broker ended by itself with {code}: {server.last_words()}", UNAVAILABLE)
+        return ending.exit_code
     except BrokerError as error:
         raise Failure(str(error), UNAVAILABLE) from error
     except OSError as error:
         raise Failure(f"cannot run a broker in {arguments.folder}: {error.strerror or error}", UNAVAILABLE) from error
-
-
-class _Ended(Exception):
-    """Somebody asked the process to end."""
-
-
-def _end(_number: int, _frame: object) -> None:
-    raise _Ended
 
 
 def _slug(text: str) -> str:

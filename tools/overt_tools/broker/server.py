@@ -3,8 +3,10 @@
 import contextlib
 import ctypes
 import os
+import select
 import signal
 import socket
+import ssl
 import subprocess
 import time
 from collections.abc import Callable
@@ -117,9 +119,20 @@ class Server:
             self.kill()
             raise
 
-    def wait(self) -> int:
-        """Wait until it ends by itself and return its exit code."""
-        return self._process.wait() if self._process else 0
+    def wait(self, wake: int) -> int | None:
+        """Wait until it ends by itself, or until a descriptor becomes readable.
+
+        Returns:
+            Its exit code, or None while it runs.
+        """
+        if self._process is None or self._process.poll() is not None:
+            return self._process.returncode if self._process else 0
+        descriptor = os.pidfd_open(self._process.pid)
+        try:
+            select.select([descriptor, wake], [], [])
+        finally:
+            os.close(descriptor)
+        return self._process.poll()
 
     def stop(self) -> None:
         """Ask it to end, make it end. Calling it twice is fine."""
@@ -145,7 +158,7 @@ class Server:
 
     def _wait_until_it_answers(self, process: "subprocess.Popen[bytes]") -> None:
         deadline = time.monotonic() + _START_PATIENCE_S
-        while not _answers(self.port):
+        while not _answers(self.settings):
             if process.poll() is not None:
                 raise BrokerError(
                     f"the {self.software.name} broker ended with {process.returncode} at its start: {self.last_words()}"
@@ -167,10 +180,24 @@ class Server:
         self.stop()
 
 
-def _answers(port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((HOST, port), timeout=1.0):
-        return True
-    return False
+def _answers(settings: Settings) -> bool:
+    """Say whether it takes TLS connections: Mosquitto takes TCP connections before it has read its certificates.
+
+    Raises:
+        BrokerError: Its certificate is not of the authority, so no client will speak to it.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    try:
+        context.load_verify_locations(settings.authority)
+        with socket.create_connection((HOST, settings.port), timeout=1.0) as raw, context.wrap_socket(raw):
+            return True
+    except ssl.SSLCertVerificationError as error:
+        raise BrokerError(
+            f"{settings.certificate} is not a certificate of {settings.authority}: {error.verify_message}"
+        ) from error
+    except OSError:
+        return False
 
 
 def _require_free(port: int) -> None:
