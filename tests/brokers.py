@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from overt.runtime.mqtt import Broker, Tls
+from overt.runtime.broker import Broker, Tls
 from overt.runtime.retry import Backoff
 from overt.runtime.session import Happening, Session
 from overt_tools.broker.server import KINDS, Server

@@ -61,7 +61,8 @@ class Authority:
         if names:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         files = Files(folder / "ca.pem", folder / f"{stem}.crt", folder / f"{stem}.key")
-        files.authority.write_bytes(self.pem.read_bytes())
+        if files.authority != self.pem:
+            files.authority.write_bytes(self.pem.read_bytes())
         files.certificate.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
         files.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         files.key.chmod(0o600)

@@ -2,11 +2,10 @@
 
 import argparse
 import fcntl
-import signal
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import msgspec
@@ -14,6 +13,7 @@ import msgspec
 from overt import __version__
 from overt.protocol.fields import Slug
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure, Parser, run
+from overt.runtime.ending import Ending
 from overt_controlroom.events import AlertSeen, ErasureSeen, Event, to_json
 from overt_controlroom.home import Home, HomeError, expired
 
@@ -108,14 +108,6 @@ def _identity(arguments: argparse.Namespace) -> int:
     return OK
 
 
-class _Ended(Exception):
-    """Somebody asked the process to end."""
-
-
-def _end(_number: int, _frame: object) -> None:
-    raise _Ended
-
-
 _AWAITED: dict[str | None, tuple[type[Event], ...]] = {None: (), "alert": (AlertSeen,), "erasure": (ErasureSeen,)}
 
 
@@ -141,7 +133,6 @@ def _watch(arguments: argparse.Namespace) -> int:
     from overt_controlroom.store import Store, StoreError  # noqa: PLC0415 - help must be quick
     from overt_controlroom.subscriber import Subscriber  # noqa: PLC0415 - as above
 
-    signal.signal(signal.SIGTERM, _end)
     home = Home(arguments.home)
     deadline = time.monotonic() + arguments.seconds if arguments.seconds is not None else None
     output = _Output(as_json=arguments.json, until=arguments.until)
@@ -149,21 +140,20 @@ def _watch(arguments: argparse.Namespace) -> int:
         room, broker = home.read_room()
         if expired(home.read_charter()):
             print("overt-controlroom: the charter has expired: late alerts only", file=sys.stderr)
-        with _alone(home):
-            store = Store(home.database)
-            subscriber = Subscriber(home, room, broker, store, output.say)
-            try:
-                while not output.came and (deadline is None or time.monotonic() < deadline):
-                    subscriber.turn()
-            finally:
-                subscriber.close()
-                store.close()
-    except _Ended:
-        return OK
+        with (
+            Ending() as ending,
+            _alone(home),
+            closing(Store(home.database)) as store,
+            closing(Subscriber(home, room, broker, store, output.say)) as subscriber,
+        ):
+            while not (output.came or ending.asked or (deadline is not None and time.monotonic() >= deadline)):
+                subscriber.turn(ending.fileno())
     except HomeError as error:
         raise Failure(str(error), BAD_INPUT) from error
     except StoreError as error:
         raise Failure(str(error), UNAVAILABLE) from error
+    if ending.asked:
+        return ending.exit_code
     return OK if output.came or arguments.until is None else NEGATIVE
 
 

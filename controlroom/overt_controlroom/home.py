@@ -1,6 +1,5 @@
 """The control room's folder: its keys, its pinned charter, the orders it works under, where its broker is."""
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -12,8 +11,8 @@ from overt.protocol import fields as f
 from overt.protocol.documents import Charter, Order
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Kind
+from overt.runtime.broker import Broker, broker_at
 from overt.runtime.files import write_atomically
-from overt.runtime.mqtt import Broker, broker_at
 from overt_controlroom.trust import Trust
 
 _TLS = ("ca.pem", "room.crt", "room.key")
@@ -146,19 +145,10 @@ class Home:
             raise HomeError(f"cannot write into {self.folder}: {error.strerror or error}") from error
         return recipient
 
-    def recipient(self) -> str:
-        """Return the public side of the identity."""
-        return sealing.recipient_of(self.read_identity())
-
 
 def expired(charter: Charter) -> bool:
     """Say whether a charter's time is over."""
     return datetime.now(UTC) >= charter.expires
-
-
-def describe(name: str, recipient: str) -> str:
-    """Return what the force office needs to know of a control room, as JSON."""
-    return json.dumps({"name": name, "recipient": recipient})
 
 
 def _tls_request(name: str) -> tuple[bytes, bytes]:

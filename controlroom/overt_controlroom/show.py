@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _QUIET, _PLAIN, _GOOD, _BAD, _ALERT = "dim", "", "green", "bold red", "bold yellow"
 _STALE = timedelta(minutes=1)
+_HEALTH_EVERY = timedelta(seconds=30)
 Words = tuple[str, str]
 
 
@@ -37,9 +38,31 @@ class Screen:
         from rich.console import Console  # noqa: PLC0415 - the JSON output does without it
 
         self._console = console or Console(file=sys.stdout, highlight=False, soft_wrap=True, emoji=False)
+        self._statuses: dict[str, object] = {}
+        self._healths: dict[str, HealthSeen] = {}
 
     def show(self, event: Event) -> None:
-        """Print one event."""
+        """Print one event, if it is news: units repeat their status and their counters every few seconds."""
+        if self._is_news(event):
+            self._print(event)
+
+    def _is_news(self, event: Event) -> bool:
+        if isinstance(event, StatusSeen):
+            status = event.status
+            told = (status.state, status.doubts, status.indicator_lit)
+            known = self._statuses.get(status.unit)
+            self._statuses[status.unit] = told
+            return told != known
+        if isinstance(event, HealthSeen):
+            last = self._healths.get(event.health.unit)
+            due = last is None or event.received - last.received >= _HEALTH_EVERY
+            if due or (last is not None and event.health.alerts_waiting != last.health.alerts_waiting):
+                self._healths[event.health.unit] = event
+                return True
+            return False
+        return not isinstance(event, CheckpointSeen)
+
+    def _print(self, event: Event) -> None:
         text, style = words(event)
         lines = "\n".join(clean(line, 400) for line in text.split("\n"))
         self._console.print(f"{_clock(event.received)}  {lines}", style=style, markup=False)

@@ -8,15 +8,17 @@ from overt.protocol import limits
 from overt.protocol.errors import Malformed, ProtocolError
 from overt.protocol.topics import Topic, Up
 from overt.protocol.vocabulary import Refusal
-from overt.runtime.mqtt import Broker, Received
+from overt.runtime.broker import Broker
+from overt.runtime.mqtt import Received
 from overt.runtime.session import Down as LinkDown
 from overt.runtime.session import Session
 from overt.runtime.session import Up as LinkUp
-from overt_controlroom.core import Claims, Message, Verdict, gap, judge
+from overt_controlroom.core import judge
 from overt_controlroom.events import Event, LinkChanged, Refused, clean
 from overt_controlroom.home import Home, HomeError, Room
 from overt_controlroom.store import Store
 from overt_controlroom.trust import Trust
+from overt_controlroom.verdict import Claims, Message, Verdict, gap
 
 _WAIT_S = 0.5
 _PRUNE_EVERY_S = 60.0
@@ -43,13 +45,16 @@ class Subscriber:
         self._prune_at = 0.0
         self._trust = self._read_orders()
 
-    def turn(self) -> None:
+    def turn(self, wake: int) -> None:
         """Wait a little for what comes, and deal with it.
+
+        Args:
+            wake: A descriptor whose becoming readable ends the wait.
 
         Raises:
             StoreError: It cannot be remembered, and so was not acknowledged.
         """
-        happened, _ = self._session.wait(_WAIT_S)
+        happened, _ = self._session.wait(_WAIT_S, [wake])
         now = datetime.now(UTC)
         self._follow_orders()
         messages = [item for item in happened if isinstance(item, Received)]

@@ -11,7 +11,8 @@ from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down, Topic, Up
 from overt.protocol.vocabulary import Kind
 from overt.runtime import session
-from overt.runtime.mqtt import Acknowledged, Broker, Received, broker_at
+from overt.runtime.broker import Broker, broker_at
+from overt.runtime.mqtt import Acknowledged, Received
 from overt.runtime.session import Session
 
 OFFICE = "office"

@@ -150,7 +150,7 @@ def test_watch_points_out_an_order_that_nobody_signed_and_goes_on(
     events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     (refused,) = [event for event in events if event["event"] == "refused"]
     assert (refused["topic"], refused["code"]) == ("orders/forged.json", "not_authorised")
-    assert [event["up"] for event in events if event["event"] == "link"] == [False]
+    assert {event["up"] for event in events if event["event"] == "link"} == {False}
 
 
 def test_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from overt.protocol import envelope, sealing
 from overt.protocol.documents import UnitRef
 from overt.protocol.vocabulary import Category, Refusal
-from overt_controlroom.core import TRAILING_PATIENCE_S, Claims, Message, Verdict, gap, judge
+from overt_controlroom.core import judge
 from overt_controlroom.events import (
     AlertSeen,
     CheckpointSeen,
@@ -26,6 +26,7 @@ from overt_controlroom.events import (
 )
 from overt_controlroom.store import Store
 from overt_controlroom.trust import Trust
+from overt_controlroom.verdict import TRAILING_PATIENCE_S, Claims, Message, Verdict, gap
 from tests.builders import FORCE, make_order, make_party, utc_now
 from tests.controlroom.room import Unit, alert_id
 

@@ -2,7 +2,7 @@
 
 import io
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from rich.console import Console
@@ -55,7 +55,9 @@ def shown(event: Event, *, terminal: bool = False) -> str:
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_no_text_of_a_peer_is_obeyed_by_a_terminal(event: Event) -> None:
     text = shown(event)
+    assert text or isinstance(event, CheckpointSeen)
     assert all(c.isprintable() or c == "\n" for c in text)
+    assert words(event)[0]
     assert text.count("\n") <= words(event)[0].count("\n") + 1
 
 
@@ -95,3 +97,18 @@ def test_templates_that_were_not_wiped_are_shown_as_bad() -> None:
 def test_cleaning_shows_what_was_there() -> None:
     assert clean("a\x1bb") == "a\\u001bb"
     assert clean("x" * 500) == "x" * 200
+
+
+def test_a_unit_that_repeats_itself_is_shown_when_there_is_news() -> None:
+    out = io.StringIO()
+    screen = Screen(Console(file=out, soft_wrap=True))
+    for second in range(40):
+        received = NOW + timedelta(seconds=second)
+        lit = second < 20
+        screen.show(StatusSeen(received=received, status=UNIT.status(indicator_lit=lit, sent=received)))
+        screen.show(HealthSeen(received=received, health=UNIT.health(frames=second * 25, sent=received)))
+    lines = out.getvalue().splitlines()
+    assert [("lamp lit" in line, "lamp dark" in line, "frames" in line) for line in lines] == [
+        *((True, False, False), (False, False, True)),
+        *((False, True, False), (False, False, True)),
+    ]

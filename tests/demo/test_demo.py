@@ -17,7 +17,8 @@ from overt.protocol import envelope, schema, topics
 from overt.protocol.reports import Erasure, Health
 from overt.protocol.topics import Up
 from overt.protocol.vocabulary import Kind
-from overt.runtime.mqtt import Broker, Received, Tls
+from overt.runtime.broker import Broker, Tls
+from overt.runtime.mqtt import Received
 from overt.runtime.session import Session
 from overt_provisioning import certificates
 from overt_provisioning.keys import Passphrase

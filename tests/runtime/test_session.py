@@ -9,7 +9,8 @@ from contextlib import contextmanager
 import pytest
 
 from overt.runtime import session as sessions
-from overt.runtime.mqtt import Broker, LinkLost
+from overt.runtime.broker import Broker
+from overt.runtime.mqtt import LinkLost
 from overt.runtime.retry import Backoff
 from overt.runtime.session import Down, Happening, Session, Up
 

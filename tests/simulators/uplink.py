@@ -34,9 +34,9 @@ class UplinkSimulator:
         while select.select([self.channel], [], [], max(0.0, deadline - time.monotonic()))[0]:
             message, _ = self.channel.receive()
             new.append(message)
+            self.published.append(message)
             if self.acknowledges:
                 self.acknowledge(message)
-        self.published += new
         return new
 
     def acknowledge(self, message: Publish) -> None:

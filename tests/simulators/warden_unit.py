@@ -1,4 +1,4 @@
-"""The real warden as a process of its own, with simulated parts: `python -m tests.simulators.warden_unit STATE RUN WORLD`."""
+"""The real warden as a process of its own, with simulated parts. Arguments: state, run and world folders."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,7 @@ def main() -> int:
     try:
         return service.run(service.Settings(state=state, run=run), lambda _: simulated(world))
     except Failure as failure:
-        print(failure, file=sys.stderr)
+        sys.stderr.write(f"{failure}\n")
         return failure.exit_code
 
 

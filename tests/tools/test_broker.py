@@ -13,6 +13,7 @@ import pytest
 
 from overt.runtime.mqtt import Acknowledged, Received
 from overt.runtime.session import Down, Session, Up
+from overt.uplink.core import SETTLE_S
 from overt_tools.broker.mosquitto import Mosquitto, access_list
 from overt_tools.broker.nats import Nats
 from overt_tools.broker.server import KINDS, Server, choose
@@ -179,7 +180,7 @@ def test_what_waits_for_an_absent_unit_outlives_a_killed_broker(make: str, tmp_p
         join(site, opened, "unit-1", topic("order")).close()
         office = join(site, opened, OFFICE)
         say(office, topic("order"), b"an order")
-        time.sleep(0.1)  # Mosquitto writes after its answer, in the same turn of its loop
+        time.sleep(SETTLE_S)  # Mosquitto writes after its answer, milliseconds later
         site.server.kill()
         assert site.server.pid == 0
         site.server.start()
@@ -210,6 +211,17 @@ def test_a_broker_that_dies_at_its_start_says_its_last_words(site: Site, tmp_pat
         Settings(good.folder, good.port, good.authority, good.certificate, bad, good.access),
     )
     with pytest.raises(BrokerError, match=r"ended with .* at its start: .+"):
+        server.start()
+    assert server.pid == 0
+
+
+def test_a_certificate_of_another_authority_is_named(site: Site, tmp_path: Path) -> None:
+    good = settings(tmp_path / "b", site.authority)
+    other = Authority(tmp_path / "other").server()
+    server = Server(
+        site.server.software, Settings(good.folder, 0, good.authority, other.certificate, other.key, good.access)
+    )
+    with pytest.raises(BrokerError, match="is not a certificate of"):
         server.start()
     assert server.pid == 0
 

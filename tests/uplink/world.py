@@ -82,8 +82,8 @@ class Watch:
 class World:
     """Everything between a warden and an operator, on one broker."""
 
-    def __init__(self, folder: Path, site: Site) -> None:
-        self.folder, self.site = folder, site
+    def __init__(self, folder: Path, site: Site, *, with_room: bool = True) -> None:
+        self.folder, self.site, self._with_room = folder, site, with_room
         self.unit = Unit()
         self.run = Path(tempfile.mkdtemp(prefix="overt-test-"))
         self.state = folder / "uplink"
@@ -95,7 +95,8 @@ class World:
         site.authority.client(ROOM, folder / "room" / "tls", "room")
         self.warden = UplinkPeer(self.run)
         self.uplink = self._start_uplink()
-        self.watch = Watch(self.home.folder)
+        if with_room:
+            self.watch = Watch(self.home.folder)
 
     def _start_uplink(self) -> "subprocess.Popen[bytes]":
         command = [str(BIN / "overt-camera"), "uplink", "--state", str(self.state), "--run", str(self.run)]
@@ -105,7 +106,7 @@ class World:
     def ready(self) -> None:
         self.warden.accept()
         assert self.warden.until(lambda: self.warden.link_up), self.log()
-        assert self.watch.until(lambda: self.watch.linked)
+        assert not self._with_room or self.watch.until(lambda: self.watch.linked)
 
     def restart_uplink(self) -> None:
         self.uplink.kill()
@@ -123,7 +124,8 @@ class World:
         return (self.folder / "uplink.log").read_text()
 
     def close(self) -> None:
-        self.watch.close()
+        if self._with_room:
+            self.watch.close()
         self.uplink.kill()
         self.uplink.wait()
         self.warden.close()

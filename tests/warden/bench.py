@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,14 +78,15 @@ class Bench(Enrolled):
 
     # The process
 
-    def start(self, **popen: Any) -> None:
-        command = [sys.executable, "-m", "tests.simulators.warden_unit", str(self.state), str(self.run)]
+    def start(self, module: str = "tests.simulators.warden_unit", arguments: Sequence[str] = ()) -> None:
+        command = [sys.executable, "-m", module, *map(str, (self.state, self.run, self.folder)), *arguments]
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen([*command, str(self.folder)], cwd=ROOT, stdout=log, stderr=log, **popen)
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
         deadline = time.monotonic() + 15
         while b"warden.ready" not in self.log.read_bytes()[before:]:
-            assert self.process.poll() is None, self.log.read_text()
+            if self.process.poll() is not None:
+                raise ConnectionError(f"the warden ended at its start: {self.log.read_text()}")
             assert time.monotonic() < deadline, self.log.read_text()
             time.sleep(0.01)
 

@@ -92,12 +92,33 @@ class SecretFile:
         self.descriptor = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         try:
             os.ftruncate(self.descriptor, size)
-            self._map = mmap.mmap(self.descriptor, size)
+        except BaseException:
+            os.close(self.descriptor)
+            raise
+        self._protect()
+
+    @classmethod
+    def adopt(cls, descriptor: int) -> "SecretFile":
+        """Take over one that another process made, filled and did not seal. It is closed when that fails.
+
+        Raises:
+            MemoryUnsafe: It cannot be locked.
+            OSError: Not a memory file, or an empty one.
+        """
+        file = cls.__new__(cls)
+        file.descriptor = descriptor
+        file.size = os.fstat(descriptor).st_size
+        file._protect()
+        return file
+
+    def _protect(self) -> None:
+        try:
+            self._map = mmap.mmap(self.descriptor, self.size)
         except BaseException:
             os.close(self.descriptor)
             raise
         try:
-            lock(address_of(self._map), size)
+            lock(address_of(self._map), self.size)
             self._map.madvise(mmap.MADV_DONTDUMP)
         except BaseException:
             self._map.close()

@@ -3,15 +3,15 @@
 Identity is the client certificate. A broker on another machine is spoken to over TLS and in no other way.
 """
 
-import ipaddress
 import socket
 import ssl
 import struct
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
+
+from overt.runtime.broker import BadFiles, Broker, reason_of, tls_context
 
 if TYPE_CHECKING:
     from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
@@ -48,26 +48,6 @@ class WrongVersion(MqttError):
     """The broker does not speak this version of MQTT."""
 
 
-class Tls(msgspec.Struct, frozen=True):
-    """The files of mutual TLS: whom to trust, and who we are."""
-
-    authority: Path
-    certificate: Path
-    key: Path
-
-
-class Broker(msgspec.Struct, frozen=True):
-    """Where a broker is."""
-
-    host: str
-    port: int
-    tls: Tls | None
-
-    def __str__(self) -> str:
-        """Return host and port."""
-        return f"{self.host}:{self.port}"
-
-
 class Connected(msgspec.Struct, frozen=True):
     """The broker has taken us and our subscriptions.
 
@@ -101,57 +81,6 @@ class Received(msgspec.Struct, frozen=True):
 Event = Connected | Acknowledged | Received
 
 
-def broker_at(host: str, port: int, folder: Path, names: tuple[str, str, str]) -> Broker:
-    """Return a broker, with the TLS files of a folder.
-
-    Args:
-        host: Name or address.
-        port: TCP port.
-        folder: Where the files are.
-        names: File names of the authority's certificate, our certificate and our key.
-
-    Raises:
-        ValueError: Some of the files are missing; all are, and the broker is not on this machine.
-    """
-    files = [folder / name for name in names]
-    missing = [file for file in files if not file.is_file()]
-    if not missing:
-        return Broker(host, port, Tls(*files))
-    if len(missing) == len(files) and is_loopback(host):
-        return Broker(host, port, None)
-    raise ValueError(
-        f"expected {', '.join(str(file) for file in files)}, found no {', '.join(file.name for file in missing)}: "
-        "a broker on another machine is reached over TLS with a client certificate, and in no other way"
-    )
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether a host is this machine, without asking anybody's name server."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-def tls_context(tls: Tls) -> ssl.SSLContext:
-    """Return a context that trusts one authority alone and shows our certificate.
-
-    Raises:
-        LinkRefused: A file is missing or not what it should be.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        context.load_verify_locations(tls.authority)
-        context.load_cert_chain(tls.certificate, tls.key, password=lambda: b"")  # never ask at a terminal
-    except (OSError, ssl.SSLError) as error:
-        raise LinkRefused(
-            f"expected PEM files {tls.authority.name}, {tls.certificate.name} and {tls.key.name} in "
-            f"{tls.certificate.parent}, found unusable ones ({_reason(error)})"
-        ) from error
-    return context
-
-
 class Connection:
     """One connection, from CONNECT to its end. QoS 1, a persistent session, acknowledgements by the owner's hand."""
 
@@ -179,20 +108,22 @@ class Connection:
         self._resumed = False
         self._receive_maximum = RECEIVE_MAXIMUM
         self._client = self._new_client(client_id)
-        if broker.tls:
-            self._client.tls_set_context(tls_context(broker.tls))
         try:
+            if broker.tls:
+                self._client.tls_set_context(tls_context(broker.tls))
             if version == 5:  # noqa: PLR2004 - the version's own number
                 properties = _connect_properties(max_packet)
                 self._client.connect(broker.host, broker.port, KEEPALIVE_S, clean_start=False, properties=properties)
             else:
                 self._client.connect(broker.host, broker.port, KEEPALIVE_S)
+        except BadFiles as error:
+            raise LinkRefused(str(error)) from error
         except ssl.SSLError as error:
             raise LinkRefused(
-                f"the broker at {broker} and this side do not trust each other: {_reason(error)}"
+                f"the broker at {broker} and this side do not trust each other: {reason_of(error)}"
             ) from error
         except OSError as error:
-            raise LinkLost(f"no broker answers at {broker} ({_reason(error)})") from error
+            raise LinkLost(f"no broker answers at {broker} ({reason_of(error)})") from error
 
     def fileno(self) -> int:
         """Return the socket's descriptor, for `select`; -1 when there is none."""
@@ -376,10 +307,3 @@ def _publish_properties(expires_in_s: int) -> "Properties":
     properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call] # as paho has it
     properties.MessageExpiryInterval = min(expires_in_s, 2**32 - 1)
     return properties
-
-
-def _reason(error: OSError) -> str:
-    """Say what the system said, in one line."""
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return error.verify_message
-    return (error.strerror or str(error)).splitlines()[0][:160] if str(error) else type(error).__name__

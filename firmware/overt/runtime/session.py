@@ -7,9 +7,9 @@ from typing import Final
 
 import msgspec
 
+from overt.runtime.broker import Broker
 from overt.runtime.mqtt import (
     Acknowledged,
-    Broker,
     Connected,
     Connection,
     LinkLost,

@@ -1,10 +1,9 @@
 """`overt-camera uplink`."""
 
 import argparse
-import signal
 from pathlib import Path
 
-from overt.runtime.cli import BAD_INPUT, INTERRUPTED, OK, Failure, Parser
+from overt.runtime.cli import BAD_INPUT, Failure, Parser
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -32,16 +31,9 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.set_defaults(handler=_uplink)
 
 
-class _Ended(Exception):
-    """The supervisor asked the daemon to end."""
-
-
-def _end(_number: int, _frame: object) -> None:
-    raise _Ended
-
-
 def _uplink(arguments: argparse.Namespace) -> int:
     # Imported here: the other daemons share this command line and never load an MQTT library.
+    from overt.runtime.ending import Ending  # noqa: PLC0415 - as above
     from overt.runtime.log import event, name_daemon  # noqa: PLC0415 - as above
     from overt.runtime.memory import harden_process  # noqa: PLC0415 - as above
     from overt.uplink import settings  # noqa: PLC0415 - as above
@@ -54,14 +46,8 @@ def _uplink(arguments: argparse.Namespace) -> int:
     except settings.BadSettings as error:
         raise Failure(str(error), BAD_INPUT) from error
     harden_process()
-    signal.signal(signal.SIGTERM, _end)
-    try:
-        event("uplink.started", broker=str(broker), tls=broker.tls is not None)
-        Uplink(Own(chosen.force, chosen.unit), broker, arguments.run).run()
-    except _Ended:
-        event("uplink.ended")
-        return OK
-    except KeyboardInterrupt:
-        event("uplink.ended")
-        return INTERRUPTED
-    return OK
+    event("uplink.started", broker=str(broker), tls=broker.tls is not None)
+    with Ending() as ending:
+        Uplink(Own(chosen.force, chosen.unit), broker, arguments.run, ending).run()
+    event("uplink.ended")
+    return ending.exit_code

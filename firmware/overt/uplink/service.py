@@ -5,16 +5,18 @@ from pathlib import Path
 
 from overt import __version__
 from overt.protocol import messages
-from overt.protocol.messages import Delivered, Hello, Inbound, Link, ToUplink, Undeliverable
+from overt.protocol.messages import Hello, Inbound, Link, ToUplink, Undeliverable
 from overt.runtime import channel
+from overt.runtime.broker import Broker
 from overt.runtime.channel import BadMessage, Channel, ChannelClosed, ChannelError
+from overt.runtime.ending import Ending
 from overt.runtime.log import Level, event
 from overt.runtime.memory import sealed_copy
-from overt.runtime.mqtt import Acknowledged, Broker, Received
+from overt.runtime.mqtt import Acknowledged, Received
 from overt.runtime.notify import notify
 from overt.runtime.retry import Backoff
 from overt.runtime.session import Down, Session, Up
-from overt.uplink.core import INBOUND_MAX_BYTES, Own, Waiting, refuse_to_hand_on, refuse_to_publish
+from overt.uplink.core import INBOUND_MAX_BYTES, Later, Own, Waiting, refuse_to_hand_on, refuse_to_publish
 
 _WAIT_S = 1.0
 _SEND_PATIENCE_S = 5.0
@@ -26,16 +28,16 @@ _FALLBACK_NOTE = "MQTT 3.1.1: this broker cannot say that it refuses a message"
 class Uplink:
     """Carries messages between the warden and the broker until it is told to end."""
 
-    def __init__(self, own: Own, broker: Broker, run: Path) -> None:
-        self._own, self._broker = own, broker
+    def __init__(self, own: Own, broker: Broker, run: Path, ending: Ending) -> None:
+        self._own, self._broker, self._ending = own, broker, ending
         self._socket = run / "uplink.sock"
 
     def run(self) -> None:
-        """Serve one warden after another. Ends by an exception only."""
+        """Serve one warden after another, until the process is asked to end."""
         backoff = Backoff(first_s=0.2, longest_s=2.0)
         unheard = False
         notify("READY=1")
-        while True:
+        while not self._ending.asked:
             notify("WATCHDOG=1")
             try:
                 warden = channel.connect(self._socket, messages.ToUplink)
@@ -43,13 +45,13 @@ class Uplink:
                 if not unheard:
                     event("warden.absent", "warning", detail=str(error))
                 unheard = True
-                time.sleep(backoff.next())
+                self._ending.wait(backoff.next())
                 continue
             unheard = False
             backoff.reset()
             try:
                 with warden:
-                    _Carriage(self._own, self._broker, warden).carry()
+                    _Carriage(self._own, self._broker, warden, self._ending).carry()
             except ChannelClosed:
                 event("warden.gone", "warning")
             except TimeoutError:
@@ -59,15 +61,15 @@ class Uplink:
 class _Carriage:
     """One warden's messages over one broker session. It ends when the warden is gone."""
 
-    def __init__(self, own: Own, broker: Broker, warden: Channel[ToUplink]) -> None:
-        self._own, self._warden = own, warden
+    def __init__(self, own: Own, broker: Broker, warden: Channel[ToUplink], ending: Ending) -> None:
+        self._own, self._warden, self._ending = own, warden, ending
         self._waiting = Waiting()
         self._window = 1
         self._retry_at: float | None = None
         self._session = Session(broker, own.unit, own.subscriptions(), max_packet=INBOUND_MAX_BYTES + _TOPIC_ROOM)
 
     def carry(self) -> None:
-        """Carry until the warden hangs up.
+        """Carry until the process is asked to end.
 
         Raises:
             ChannelClosed: The warden is gone.
@@ -77,16 +79,17 @@ class _Carriage:
         self._warden.send(Hello(daemon="uplink", version=__version__))
         event("warden.found")
         try:
-            while True:
+            while not self._ending.asked:
                 self._turn()
         finally:
             self._session.close()
 
     def _turn(self) -> None:
-        listening = [] if self._waiting.full else [self._warden.fileno()]
-        happened, readable = self._session.wait(_WAIT_S, listening)
+        listening = [self._ending.fileno()] + ([] if self._waiting.full else [self._warden.fileno()])
+        patience = self._waiting.settles_in(time.monotonic())
+        happened, readable = self._session.wait(_WAIT_S if patience is None else patience, listening)
         notify("WATCHDOG=1")
-        if readable:
+        if self._warden.fileno() in readable:
             self._take()
         for item in happened:
             match item:
@@ -98,10 +101,16 @@ class _Carriage:
                     self._answer(item)
                 case Received():
                     self._hand_on(item)
-        if self._retry_at is not None and time.monotonic() >= self._retry_at:
+        self._settle()
+        self._send()
+
+    def _settle(self) -> None:
+        now = time.monotonic()
+        for delivered in self._waiting.settled(now):
+            self._warden.send(delivered)
+        if self._retry_at is not None and now >= self._retry_at:
             self._retry_at = None
             self._waiting.retry()
-        self._send()
 
     def _take(self) -> None:
         try:
@@ -129,14 +138,13 @@ class _Carriage:
             self._waiting.sent(publish, message_id)
 
     def _answer(self, answer: Acknowledged) -> None:
-        told = self._waiting.answered(answer.message_id, answer.reason_code)
-        if told is None:
+        told = self._waiting.answered(answer.message_id, answer.reason_code, time.monotonic())
+        if isinstance(told, Later):
             event("publish.put_off", "warning", reason_code=answer.reason_code)
             self._retry_at = time.monotonic() + _TEMPORARY_RETRY_S
-        elif isinstance(told, Delivered):
-            self._warden.send(told)
-        else:
-            event("publish.refused", "error", reason_code=answer.reason_code)
+        elif told is not None:
+            if isinstance(told, Undeliverable):
+                event("publish.refused", "error", reason_code=answer.reason_code)
             self._warden.send(told)
 
     def _hand_on(self, received: Received) -> None:

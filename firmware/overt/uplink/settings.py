@@ -6,7 +6,7 @@ from typing import Annotated
 import msgspec
 
 from overt.protocol import fields as f
-from overt.runtime.mqtt import Broker, broker_at
+from overt.runtime.broker import Broker, broker_at
 
 _FILES = ("ca.pem", "unit.crt", "unit.key")
 

@@ -1,32 +1,23 @@
-"""From sightings to alerts: once per entry and passage, complete, signed by the unit, for the order's rooms alone. Pure."""
+"""From sightings to alerts: once per entry and passage, complete, signed, for the order's rooms alone. Pure."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
 from overt.protocol import limits, sealing
-from overt.protocol.documents import Entry, FixedSite
+from overt.protocol.documents import FixedSite
 from overt.protocol.messages import Sighting
 from overt.protocol.reports import Alert
 from overt.protocol.topics import Topic, Up
-from overt.protocol.vocabulary import Category, ClockQuality
+from overt.protocol.vocabulary import ClockQuality
+from overt.warden.audit import Fact
+from overt.warden.store import Sealer
 from overt.warden.vault import Deployment
+from overt.warden.watchlist import Listed
 
 _NS = 1_000_000_000
-
-
-class Listed(msgspec.Struct, frozen=True):
-    """What the warden remembers of an entry while its deployment lasts: no template."""
-
-    reference: str
-    category: Category
-
-    @classmethod
-    def of(cls, entry: Entry) -> "Listed":
-        """Take what is needed of an entry."""
-        return cls(entry.reference, entry.category)
 
 
 class Passages:
@@ -52,20 +43,20 @@ def time_of(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=rest // 1000)
 
 
-def objection(sighting: Sighting, deployment: Deployment, entries: int, now: datetime) -> str | None:
+def objection(sighting: Sighting, deployment: Deployment, listed: Sequence[Listed], now: datetime) -> str | None:
     """Return why a sighting cannot be true, as a word for the log; None when it can."""
     captured, window = time_of(sighting.captured_ns), deployment.order.window
-    if sighting.order != deployment.digest:
-        return "other_order"
-    if sighting.entry >= entries:
+    latest = now + limits.CLOCK_TOLERANCE
+    if sighting.entry >= len(listed):
         return "no_such_entry"
-    if sighting.score < deployment.order.threshold:
-        return "below_threshold"
-    if captured > now + limits.CLOCK_TOLERANCE or time_of(sighting.decided_ns) > now + limits.CLOCK_TOLERANCE:
-        return "from_the_future"
-    if not window.start <= captured < window.end:
-        return "outside_window"
-    return None
+    objections = {
+        "other_order": sighting.order != deployment.digest,
+        "below_threshold": sighting.score < deployment.order.threshold,
+        "from_the_future": captured > latest or time_of(sighting.decided_ns) > latest,
+        "outside_window": not window.start <= captured < window.end,
+        "entry_expired": captured >= listed[sighting.entry].expires,
+    }
+    return next((why for why, holds in objections.items() if holds), None)
 
 
 class Context(msgspec.Struct, frozen=True):
@@ -80,8 +71,23 @@ class Context(msgspec.Struct, frozen=True):
     sign: Callable[[Alert], bytes]
 
 
-def make(context: Context, sighting: Sighting, listed: Listed, number: int, now: datetime) -> Alert:
-    """Return the alert for a sighting."""
+def sealer(context: Context, sighting: Sighting, listed: Listed, now: datetime) -> Sealer:
+    """Return what makes the alert of a sighting once its number is known: signed, encrypted, ready to go.
+
+    The facts for the log name the entry by its reference and hold nothing else about anyone.
+    """
+
+    def seal(number: int) -> tuple[str, bytes, datetime, dict[str, Fact]]:
+        alert = _make(context, sighting, listed, number, now)
+        rooms = [room.recipient for room in context.deployment.order.control_rooms]
+        topic = str(Topic(force=alert.force, unit=alert.unit, leaf=Up.ALERT))
+        facts: dict[str, Fact] = {"alert": alert.id, "order": alert.order, "entry": alert.entry, "score": alert.score}
+        return topic, sealing.seal(context.sign(alert), rooms), alert.expires, facts
+
+    return seal
+
+
+def _make(context: Context, sighting: Sighting, listed: Listed, number: int, now: datetime) -> Alert:
     order = context.deployment.order
     margin = None if sighting.runner_up_score is None else sighting.score - sighting.runner_up_score
     return Alert(
@@ -108,17 +114,6 @@ def make(context: Context, sighting: Sighting, listed: Listed, number: int, now:
         face_px=sighting.face_px,
         quality=sighting.quality,
     )
-
-
-def seal(context: Context, alert: Alert) -> tuple[str, bytes]:
-    """Sign an alert and encrypt it to the order's control rooms.
-
-    Returns:
-        Topic and payload.
-    """
-    rooms = [room.recipient for room in context.deployment.order.control_rooms]
-    topic = str(Topic(force=alert.force, unit=alert.unit, leaf=Up.ALERT))
-    return topic, sealing.seal(context.sign(alert), rooms)
 
 
 def uuid7(now: datetime) -> str:

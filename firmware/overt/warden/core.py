@@ -99,12 +99,12 @@ Event = OrderAccepted | WatchlistLoaded | WatchlistLost | Ended | Erased | None
 
 
 class Action(Enum):
-    """What the service must do, in this order."""
+    """What has to be so, brought about in this order. Vision is stopped before the lamp goes dark."""
 
-    DARKEN = "darken"
     LIGHT = "light"
     BEGIN = "begin"
     STOP = "stop"
+    DARKEN = "darken"
     ERASE = "erase"
 
 
@@ -117,7 +117,8 @@ def step(before: Situation, event: Event, conditions: Conditions) -> tuple[Situa
         conditions: What the world is like now.
 
     Returns:
-        The situation after it, and what has to be done. Actions may be repeated; each is harmless the second time.
+        The situation after it, and what has to be so now. Actions are repeated with every step; each is harmless the
+        second time.
     """
     after = _apply(before, event)
     if after.order is None:
@@ -126,7 +127,7 @@ def step(before: Situation, event: Event, conditions: Conditions) -> tuple[Situa
         state, doubts, ending = _judge(after, after.order, conditions)
     since = before.since if state is before.state else conditions.now
     after = replace(after, state=state, since=since, doubts=doubts, ending=ending)
-    return after, _actions(before, after)
+    return after, _actions(after)
 
 
 def _apply(before: Situation, event: Event) -> Situation:
@@ -170,23 +171,22 @@ def _doubts(order: InForce, world: Conditions) -> frozenset[Doubt]:
         Doubt.MODEL: world.vision_model in (None, order.model),
         Doubt.INDICATOR: world.lamp_lit is True,
     }
-    return frozenset(found | {doubt for doubt, holds in checks.items() if not holds})
+    found |= {doubt for doubt, holds in checks.items() if not holds}
+    # A lamp that is kept dark because of another doubt is no doubt of its own. One that cannot be read always is.
+    return frozenset(found if world.lamp_lit is None or found == {Doubt.INDICATOR} else found - {Doubt.INDICATOR})
 
 
-def _actions(before: Situation, after: Situation) -> tuple[Action, ...]:
-    actions = [Action.LIGHT if _wants_light(after) else Action.DARKEN]
-    if after.state is State.RECOGNISING and before.state is not State.RECOGNISING:
-        actions.append(Action.BEGIN)
-    if before.state is State.RECOGNISING and after.state is not State.RECOGNISING:
-        actions.append(Action.STOP)
-    if after.state is State.ERASING and before.state is not State.ERASING:
-        actions.append(Action.ERASE)
-    return tuple(actions)
+def _actions(after: Situation) -> tuple[Action, ...]:
+    if after.state is State.RECOGNISING:
+        return Action.LIGHT, Action.BEGIN
+    if _waits_for_light(after):
+        return Action.STOP, Action.LIGHT
+    if after.state is State.ERASING:
+        return Action.STOP, Action.DARKEN, Action.ERASE
+    return Action.STOP, Action.DARKEN
 
 
-def _wants_light(situation: Situation) -> bool:
+def _waits_for_light(situation: Situation) -> bool:
     """The lamp is lit first and read back, then recognition begins; so it is wanted when it alone is in doubt."""
-    if situation.state is State.RECOGNISING:
-        return True
     waiting = situation.state in {State.ARMED, State.PAUSED} and situation.watchlist
     return waiting and situation.doubts == {Doubt.INDICATOR}

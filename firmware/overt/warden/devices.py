@@ -3,6 +3,7 @@
 There is no simulated lamp in the firmware on purpose (promise 8). Benches and tests bring their own parts.
 """
 
+import contextlib
 import ctypes
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +18,7 @@ from overt.warden.vault import Vault
 _TIME_ERROR = 5
 _STA_UNSYNC = 0x0040
 _TIMEX_BYTES = 512  # struct timex is 208 bytes on 64-bit; room for any ABI
-_STATUS_OFFSET = 40  # modes (int, padded), offset, freq, maxerror, esterror (longs), then status
+_STATUS_OFFSET = 5 * ctypes.sizeof(ctypes.c_long)  # modes (an int, padded), offset, freq, maxerror, esterror, status
 
 
 class DeviceError(Exception):
@@ -63,6 +64,9 @@ class Devices:
 class SystemClock:
     """The kernel's clock, with the kernel's word on whether it is disciplined (adjtimex(2))."""
 
+    def __init__(self) -> None:
+        self._libc = ctypes.CDLL(None, use_errno=True)
+
     def now(self) -> datetime:
         """Return the time."""
         return datetime.now(UTC)
@@ -70,7 +74,7 @@ class SystemClock:
     def quality(self) -> ClockQuality:
         """Return SYNCHRONISED when the kernel says that the clock is being steered, else UNKNOWN."""
         buffer = ctypes.create_string_buffer(_TIMEX_BYTES)
-        state = ctypes.CDLL(None, use_errno=True).adjtimex(buffer)
+        state = self._libc.adjtimex(buffer)  # all zeros: it only reads
         status = int.from_bytes(buffer.raw[_STATUS_OFFSET : _STATUS_OFFSET + 4], "little")
         if state < 0 or state == _TIME_ERROR or status & _STA_UNSYNC:
             return ClockQuality.UNKNOWN
@@ -132,8 +136,9 @@ class GpioIndicator:
             raise DeviceError(f"cannot use lines {lamp} and {read_back} of {label}: {error.strerror}") from error
 
     def show(self, lit: bool) -> None:
-        """Switch the lamp."""
-        self._lines.set_value(self._lamp, self._values.ACTIVE if lit else self._values.INACTIVE)
+        """Switch the lamp. A line that fails is found out by reading back."""
+        with contextlib.suppress(OSError):
+            self._lines.set_value(self._lamp, self._values.ACTIVE if lit else self._values.INACTIVE)
 
     def is_lit(self) -> bool | None:
         """Read the current back."""

@@ -3,10 +3,6 @@
 No private key ever leaves the unit, and none is ever replaced: a unit that is to have new keys gets a new state folder.
 """
 
-import fcntl
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -31,7 +27,7 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.fields import PublicKeyHex, Slug, Value
 from overt.protocol.vocabulary import Kind
 from overt.runtime.files import write_atomically
-from overt.warden.vault import GpioLines, UnitConfig
+from overt.warden.vault import GpioLines, UnitConfig, VaultError, alone
 
 
 class EnrolmentError(Exception):
@@ -83,12 +79,15 @@ def make_identity(state: Path, unit: str) -> Identity:
     if not 1 <= len(unit) <= 32 or not _is_slug(unit):  # noqa: PLR2004 - the field's own bound
         raise EnrolmentError("expected a unit's name of up to 32 of a-z, 0-9 and single hyphens, like 'unit-1'")
     try:
-        with _alone(state):
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with alone(state):
             if any((state / name).exists() for name in ("identity.json", "unit.json")):
                 raise EnrolmentError(
                     f"{state} holds a unit's identity already, which is never replaced: use another folder"
                 )
             return _write_identity(state, unit)
+    except VaultError as error:
+        raise EnrolmentError(str(error)) from error
     except OSError as error:
         raise EnrolmentError(f"cannot write the identity into {state}: {error.strerror or error}") from error
 
@@ -130,7 +129,7 @@ def enrol(
         EnrolmentError: Something does not fit; nothing was changed.
     """
     try:
-        with _alone(state):
+        with alone(state):
             identity = _identity_in(state)
             charter = _checked_charter(state, papers.charter, now)
             _check_certificate(state, papers, identity.unit, now)
@@ -144,6 +143,8 @@ def enrol(
             write_atomically(state / "charter.json", papers.charter, 0o644)
             write_atomically(state / "unit.json", msgspec.json.encode(config), 0o644)
             return charter
+    except VaultError as error:
+        raise EnrolmentError(str(error)) from error
     except OSError as error:
         raise EnrolmentError(f"cannot write the enrolment into {state}: {error.strerror or error}") from error
 
@@ -261,15 +262,3 @@ def _is_slug(text: str) -> bool:
     except msgspec.ValidationError:
         return False
     return True
-
-
-@contextmanager
-def _alone(state: Path) -> Iterator[None]:
-    """Let no second command change the state folder meanwhile."""
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)

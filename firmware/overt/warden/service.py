@@ -1,14 +1,11 @@
 """The warden's sockets, timers and signals: one thread, one loop, and every decision somewhere else."""
 
-import contextlib
 import os
-import selectors
 import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from overt.protocol import limits
 from overt.protocol.messages import (
@@ -33,21 +30,23 @@ from overt.protocol.messages import (
     Undeliverable,
 )
 from overt.runtime import log
-from overt.runtime.channel import BadMessage, Channel, ChannelClosed, ChannelError, Listener, close_all
+from overt.runtime.channel import ChannelError
 from overt.runtime.cli import OK, UNAVAILABLE, Failure
 from overt.runtime.memory import harden_process
 from overt.runtime.notify import notify
-from overt.warden.devices import Devices
-from overt.warden.store import Parcel, StorageCorrupt, StorageFailed, Store
+from overt.warden.carrier import Carrier
+from overt.warden.devices import DeviceError, Devices
+from overt.warden.peers import Peer, Peers
+from overt.warden.store import StorageCorrupt, StorageFailed, Store
+from overt.warden.timers import Timers
 from overt.warden.unit import Unit
-from overt.warden.vault import Vault, VaultError
+from overt.warden.vault import Vault, VaultError, alone
+from overt.warden.watchlist import SEALED_MAX_BYTES
 
 _TICK_S = 0.2
 _STATUS_S = 10.0
+_EXPIRY_S = 30.0
 _STOP_PATIENCE_S = 2.0
-_SEND_PATIENCE_S = 1.0
-_WINDOW = 16  # parcels on their way at a time
-_NEWEST_IDS = 2**52  # ids of what is not in the outbox, far above any row's
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,41 +71,34 @@ def run(settings: Settings, devices: Callable[[Vault], Devices]) -> int:
     """
     harden_process()
     try:
-        vault = Vault(settings.state)
-        store = Store(settings.state / "warden.db")
-        service = Service(settings, vault, store, devices(vault))
-    except (VaultError, StorageCorrupt, StorageFailed, ChannelError) as error:
+        with alone(settings.state):
+            vault = Vault(settings.state)
+            store = Store(settings.state / "warden.db")
+            return Service(settings, vault, store, devices(vault)).run()
+    except OSError as error:
+        raise Failure(f"cannot use {settings.state}: {error.strerror or error}", UNAVAILABLE) from error
+    except (VaultError, StorageCorrupt, StorageFailed, ChannelError, DeviceError) as error:
         raise Failure(str(error), UNAVAILABLE) from error
-    return service.run()
-
-
-@dataclass(slots=True)
-class Peer:
-    """One connected process."""
-
-    channel: Channel[Any]
-    name: str
 
 
 class Service:
     """The loop."""
 
     def __init__(self, settings: Settings, vault: Vault, store: Store, devices: Devices) -> None:
-        self._selector = selectors.DefaultSelector()
-        self._listeners: list[Listener] = []
-        self._vision: Peer | None = None
-        self._uplink: Peer | None = None
         self._stop_by: float | None = None
         self._running = True
-        self._sent_up_to = 0
-        self._in_flight: set[int] = set()
-        self._newest: dict[str, Publish] = {}
-        self._next_id = _NEWEST_IDS
         self._store = store
         self.unit = Unit(vault, store, devices, self)
-        self._listen(settings.run / "vision.sock", FromVision, settings.vision_uids, self._vision_came)
-        self._listen(settings.run / "uplink.sock", FromUplink, settings.uplink_uids, self._uplink_came)
-        self._listen(settings.run / "control.sock", FromControl, frozenset({0, os.geteuid()}), self._control_came)
+        self._carrier = Carrier(store, self.unit.journal, self)
+        own = frozenset({0, os.geteuid()})
+        self._peers = Peers(settings.run)
+        self._vision = self._peers.seat(
+            "vision", FromVision, settings.vision_uids, self._from_vision, self._vision_gone
+        )
+        self._uplink = self._peers.seat(
+            "uplink", FromUplink, settings.uplink_uids, self._from_uplink, self._uplink_gone
+        )
+        self._peers.desk("control", FromControl, own, self._from_control)
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT."""
@@ -115,21 +107,28 @@ class Service:
         # A signal must wake `select` up: its number is written to this pipe.
         read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write_end)
-        self._selector.register(read_end, selectors.EVENT_READ, lambda: os.read(read_end, 64))
+        self._peers.watch(read_end, lambda: os.read(read_end, 64))
         self.unit.wake()
         notify("READY=1")
-        log.event("warden.ready", state=self.unit.situation.state.value)
+        log.event("warden.ready", state=self.unit.state.value)
         timers = Timers()
         timers.every(_TICK_S, self._tick)
         timers.every(_STATUS_S, self.unit.announce_status)
-        timers.every(limits.CHECKPOINT_INTERVAL.total_seconds(), self.unit.announce_checkpoint)
-        timers.every(60.0, self.unit.expire_parcels)
+        timers.every(limits.CHECKPOINT_INTERVAL.total_seconds(), self._checkpoint)
+        timers.every(_EXPIRY_S, self._expire)
         while self._running:
-            for key, _ in self._selector.select(timers.due_in()):
-                key.data()
-            timers.run()
+            self._turn(timers.due_in(), timers)
         self._leave()
         return OK
+
+    def _turn(self, seconds: float, timers: Timers | None = None) -> None:
+        """Wait, and do what there is to do. Storage that fails meanwhile stops recognition, not the loop."""
+        for act in self._peers.wait(seconds):
+            with self.unit.journal.guard("answer a peer"):
+                act()
+        if timers is not None:
+            with self.unit.journal.guard("do what is due"):
+                timers.run()
 
     # Ports of the unit
 
@@ -139,78 +138,16 @@ class Service:
 
     def stop(self) -> None:
         """Tell vision to forget, and give it two seconds for it."""
-        if self._stop_by is None:
-            self._stop_by = time.monotonic() + _STOP_PATIENCE_S
-            self._to_vision(Stop())
+        self._stop_by = time.monotonic() + _STOP_PATIENCE_S
+        self._to_vision(Stop())
 
     def announce(self, topic: str, payload: bytes, retain: bool) -> None:
-        """Publish something of which only the newest matters; what has not gone yet is replaced."""
-        self._next_id += 1
-        self._newest[topic] = Publish(id=self._next_id, topic=topic, payload=payload, retain=retain)
-        self._push()
+        """Publish something of which only the newest matters."""
+        self._carrier.announce(topic, payload, retain)
 
     def parcels_wait(self) -> None:
         """Send what is new in the outbox."""
-        self._push()
-
-    # Connections
-
-    def _listen(self, path: Path, receives: Any, uids: frozenset[int], came: Callable[[Channel[Any]], None]) -> None:  # noqa: ANN401 - a union of messages
-        path.parent.mkdir(parents=True, exist_ok=True)
-        listener = Listener(path)
-        self._listeners.append(listener)
-
-        def accept() -> None:
-            try:
-                channel = listener.accept(receives, uids)
-            except (ChannelError, OSError) as error:
-                log.event("peer.refused", "warning", detail=str(error))
-                return
-            channel.set_timeout(_SEND_PATIENCE_S)
-            came(channel)
-
-        self._selector.register(listener.fileno(), selectors.EVENT_READ, accept)
-
-    def _vision_came(self, channel: Channel[Any]) -> None:
-        if self._vision is not None:
-            log.event("peer.refused", "warning", detail="vision is connected already")
-            channel.close()
-            return
-        self._vision = Peer(channel, "vision")
-        self._serve(self._vision, self._from_vision, self._vision_gone)
-
-    def _uplink_came(self, channel: Channel[Any]) -> None:
-        if self._uplink is not None:
-            log.event("peer.refused", "warning", detail="uplink is connected already")
-            channel.close()
-            return
-        self._uplink = Peer(channel, "uplink")
-        self._serve(self._uplink, self._from_uplink, self._uplink_gone)
-
-    def _control_came(self, channel: Channel[Any]) -> None:
-        peer = Peer(channel, "control")
-        self._serve(peer, lambda message, files: self._from_control(peer, message, files), lambda: None)
-
-    def _serve(self, peer: Peer, handle: Callable[[Any, list[int]], None], gone: Callable[[], None]) -> None:
-        def ready() -> None:
-            try:
-                message, descriptors = peer.channel.receive()
-            except BadMessage as error:
-                log.event("message.refused", "warning", peer=peer.name, detail=str(error))
-                return
-            except (ChannelClosed, OSError):
-                self._selector.unregister(peer.channel.fileno())
-                peer.channel.close()
-                log.event("peer.gone", peer=peer.name)
-                gone()
-                return
-            try:
-                handle(message, descriptors)
-            finally:
-                close_all(descriptors)
-
-        self._selector.register(peer.channel.fileno(), selectors.EVENT_READ, ready)
-        log.event("peer.came", peer=peer.name)
+        self._carrier.push()
 
     # Vision
 
@@ -218,34 +155,28 @@ class Service:
         unit = self.unit
         match message:
             case Hello():
-                unit.vision.model = message.model
-                unit.vision.doubts = frozenset()
+                unit.vision_came(message.model)
             case Sighting():
                 unit.saw(message)
             case Progress():
                 unit.progressed(message)
             case Trouble():
                 log.event("vision.trouble", "warning", doubt=message.doubt.value, detail=message.detail)
-                unit.vision.doubts |= {message.doubt}
-                unit.tick()
+                unit.doubted(message.doubt, true=True)
             case Recovered():
-                unit.vision.doubts -= {message.doubt}
+                unit.doubted(message.doubt, true=False)
             case Cleared():
                 self._stop_by = None
-                unit.forgotten(message)
+                unit.vision_cleared(message)
             case Began():
                 log.event("vision.began", captured_ns=message.captured_ns)
 
     def _vision_gone(self) -> None:
-        self._vision, self._stop_by = None, None
-        self.unit.vision.model, self.unit.vision.doubts = None, frozenset()
-        self.unit.forgotten(None)
-        self.unit.tick()
+        self._stop_by = None
+        self.unit.vision_gone()
 
     def _to_vision(self, message: Begin | Stop, descriptors: tuple[int, ...] = ()) -> None:
-        if self._vision is not None:
-            with contextlib.suppress(ChannelClosed, TimeoutError, OSError):  # its end is noticed when reading
-                self._vision.channel.send(message, descriptors)
+        self._vision.send(message, descriptors)
 
     # Uplink
 
@@ -256,142 +187,80 @@ class Service:
                 if data is not None:
                     self.unit.receive(message.topic, data)
             case Delivered() | Undeliverable():
-                self._settled(message)
+                self._carrier.settled(message)
             case Link():
-                log.event("link.up" if message.up else "link.down", detail=message.detail)
                 if message.up:
                     self.unit.announce_status()
+                self._carrier.link(message)
             case Hello():
-                self._push()
-
-    def _settled(self, message: Delivered | Undeliverable) -> None:
-        self._in_flight.discard(message.id)
-        if message.id > _NEWEST_IDS:
-            return
-        try:
-            if isinstance(message, Delivered):
-                self._store.delivered(message.id)
-            else:
-                self.unit.refused_by_broker(message.id, message.reason_code)
-        except StorageFailed as error:
-            log.event("storage.failed", "error", doing="settle a parcel", detail=str(error))
-        self._push()
+                log.event("uplink.came", version=message.version)
 
     def _uplink_gone(self) -> None:
-        """Whatever was on its way is sent again to the next one: at least once."""
-        self._uplink = None
-        self._in_flight.clear()
-        self._sent_up_to = 0
+        self._carrier.gone()
 
-    def _push(self) -> None:
-        """Hand the uplink as much as may be on its way: the newest announcements, then the outbox in order."""
-        if self._uplink is None:
-            return
-        for topic in list(self._newest):
-            message = self._newest.pop(topic)
-            if not self._send_up(message):
-                return
-        free = _WINDOW - len(self._in_flight)
-        if free > 0:
-            for parcel in self._store.waiting(self._sent_up_to, free):
-                if not self._send_up(_publish(parcel)):
-                    return
-                self._in_flight.add(parcel.id)
-                self._sent_up_to = parcel.id
-
-    def _send_up(self, message: Publish) -> bool:
-        assert self._uplink is not None  # noqa: S101 - the caller has checked
-        try:
-            self._uplink.channel.send(message)
-        except (ChannelClosed, TimeoutError, OSError):
-            return False  # its end is noticed when reading
-        return True
+    def to_uplink(self, message: Publish) -> bool:
+        """Send to the uplink; say whether it could be done."""
+        return self._uplink.send(message)
 
     # The local command line
 
     def _from_control(self, peer: Peer, message: FromControl, descriptors: list[int]) -> None:
         report: bytes | None = None
+        if isinstance(message, Hello):
+            return
         if isinstance(message, Ask):
             report = self.unit.status()
         elif isinstance(message, Inbound):
             data = read_document(descriptors)
             report = self.unit.receive(message.topic, data) if data is not None else None
-        if report is not None:
-            with contextlib.suppress(ChannelClosed, TimeoutError, OSError):
-                peer.channel.send(Answer(report=report))
+        if report is None:
+            peer.hang_up()
+        else:
+            peer.send(Answer(report=report))
 
     # Time and end
 
     def _tick(self) -> None:
         if self._stop_by is not None and time.monotonic() > self._stop_by:
-            self._give_vision_up()
+            # Hanging up makes it forget, and lets the erasure go on without it.
+            log.event("vision.unresponsive", "error")
+            self._vision.hang_up()
+            self._vision_gone()
         self.unit.tick()
         notify("WATCHDOG=1")
 
-    def _give_vision_up(self) -> None:
-        """Vision did not say that it has forgotten: hang up, which makes it forget, and go on without it."""
-        log.event("vision.unresponsive", "error")
-        if self._vision is not None:
-            self._selector.unregister(self._vision.channel.fileno())
-            self._vision.channel.close()
-        self._vision_gone()
+    def _checkpoint(self) -> None:
+        self.unit.probe_storage()
+        self.unit.announce_checkpoint()
+
+    def _expire(self) -> None:
+        self._store.expire(self.unit.journal.moment())
 
     def _end(self, *_: object) -> None:
         self._running = False
 
     def _leave(self) -> None:
         notify("STOPPING=1")
+        self.unit.rest()
+        while self._stop_by is not None and time.monotonic() < self._stop_by:
+            self._turn(self._stop_by - time.monotonic())
         self.unit.sleep()
-        for listener in self._listeners:
-            listener.close()
-        for peer in (self._vision, self._uplink):
-            if peer is not None:
-                peer.channel.close()
+        self._peers.close()
         self._store.close()
         log.event("warden.stopped")
 
 
-class Timers:
-    """What has to be done every so often."""
-
-    def __init__(self) -> None:
-        self._timers: list[tuple[float, Callable[[], None]]] = []
-        self._due: list[float] = []
-
-    def every(self, seconds: float, act: Callable[[], None]) -> None:
-        """Do something every so many seconds, the first time after that time."""
-        self._timers.append((seconds, act))
-        self._due.append(time.monotonic() + seconds)
-
-    def due_in(self) -> float:
-        """Return the seconds until the next is due."""
-        return max(0.0, min(self._due) - time.monotonic())
-
-    def run(self) -> None:
-        """Do what is due."""
-        now = time.monotonic()
-        for index, (seconds, act) in enumerate(self._timers):
-            if self._due[index] <= now:
-                self._due[index] = now + seconds
-                act()
-
-
 def read_document(descriptors: list[int]) -> bytes | None:
-    """Read a document out of the one memory file that came with a message; None when that is not what came."""
+    """Read a document out of the one memory file that came with a message; None when that is not what came.
+
+    Of one that is too large so much is read as shows it.
+    """
     if len(descriptors) != 1:
         log.event("document.without_file", "warning", files=len(descriptors))
         return None
     try:
-        size = os.fstat(descriptors[0]).st_size
-        if size > limits.WATCHLIST_MAX_BYTES:
-            log.event("document.too_large", "warning", size=size)
-            return None
+        size = min(os.fstat(descriptors[0]).st_size, SEALED_MAX_BYTES + 1)
         return os.pread(descriptors[0], size, 0)
     except OSError as error:
         log.event("document.unreadable", "warning", detail=str(error))
         return None
-
-
-def _publish(parcel: Parcel) -> Publish:
-    seconds = int(parcel.expires.timestamp() - time.time())
-    return Publish(id=parcel.id, topic=parcel.topic, payload=parcel.payload, expires_in_s=max(1, seconds))

@@ -4,37 +4,39 @@ One SQLite file, WAL, synchronous=FULL, secure_delete. An alert's number, its lo
 one transaction: either all three are durable or none is.
 """
 
-import hashlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from overt.protocol.vocabulary import Ending, Operation
+from overt.protocol.vocabulary import ClockQuality, Ending, Operation
+from overt.warden.audit import GENESIS, Fact, Moment, Record, first_broken, next_record
 
-GENESIS = "0" * 64
-Fact = str | int | float | bool | None
-
-_SCHEMA = """
+_APPEND_ONLY = "BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'append only'); END"
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS audit (
-    position INTEGER PRIMARY KEY, time TEXT NOT NULL, operation TEXT NOT NULL, event TEXT NOT NULL,
-    facts TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+    position INTEGER PRIMARY KEY, time TEXT NOT NULL, clock TEXT NOT NULL, operation TEXT NOT NULL,
+    event TEXT NOT NULL, facts TEXT NOT NULL, previous TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS outbox (
     id INTEGER PRIMARY KEY AUTOINCREMENT, topic TEXT NOT NULL, payload BLOB NOT NULL,
-    expires TEXT NOT NULL, reason INTEGER) STRICT;
-CREATE TABLE IF NOT EXISTS numbers (deployment TEXT PRIMARY KEY, last INTEGER NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS spent (deployment TEXT PRIMARY KEY, ending TEXT NOT NULL, time TEXT NOT NULL) STRICT;
-CREATE TRIGGER IF NOT EXISTS audit_is_append_only_u BEFORE UPDATE ON audit BEGIN SELECT RAISE(ABORT, 'append only'); END;
-CREATE TRIGGER IF NOT EXISTS audit_is_append_only_d BEFORE DELETE ON audit BEGIN SELECT RAISE(ABORT, 'append only'); END;
+    expires REAL NOT NULL, reason INTEGER) STRICT;
+CREATE TABLE IF NOT EXISTS deployments (
+    digest TEXT PRIMARY KEY, alerts INTEGER NOT NULL DEFAULT 0, made INTEGER NOT NULL DEFAULT 0,
+    wiped INTEGER NOT NULL DEFAULT 0, ending TEXT, farewell BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY, room BLOB NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS audit_keeps_its_words {_APPEND_ONLY.format("UPDATE")};
+CREATE TRIGGER IF NOT EXISTS audit_keeps_its_records {_APPEND_ONLY.format("DELETE")};
 """
+_PROBE_BYTES = 64 * 1024  # an alert and its log record take about 4 KiB
+Sealer = Callable[[int], tuple[str, bytes, datetime, dict[str, Fact]]]
 
 
 class StorageFailed(Exception):
-    """The store cannot be written: disk full, read-only or failing. Nothing was changed."""
+    """The store cannot be used: disk full, read-only or failing. Nothing was changed."""
 
 
 class StorageCorrupt(Exception):
@@ -47,23 +49,24 @@ class Parcel(msgspec.Struct, frozen=True):
     id: int
     topic: str
     payload: bytes
-    expires: datetime
+    expires: float
 
 
-class Record(msgspec.Struct, frozen=True):
-    """One record of the audit log."""
+class Farewell(msgspec.Struct, frozen=True):
+    """What an erasure certificate says of a deployment, kept until the certificate is made."""
 
-    position: int
-    time: str
-    operation: str
-    event: str
-    facts: str
-    previous: str
-    hash: str
+    recipient: str
+    watchlist: str | None
+    entries: int
+    templates: int
 
-    def computed_hash(self) -> str:
-        """Return the hash that this record must have."""
-        return _hash(self.previous, self.position, self.time, self.operation, self.event, self.facts)
+
+class Counts(msgspec.Struct, frozen=True):
+    """What is counted of a deployment."""
+
+    alerts: int
+    templates_made: int
+    templates_wiped: int
 
 
 class Store:
@@ -76,70 +79,104 @@ class Store:
             StorageCorrupt: Damaged, or the log's chain does not hold.
             StorageFailed: The folder is missing, read-only or full.
         """
+        advice = "keep it as evidence, and give the unit a new state folder"
         try:
             self._db = sqlite3.connect(path, isolation_level=None, timeout=2.0)
+            path.chmod(0o600)
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=FULL")
             self._db.execute("PRAGMA secure_delete=ON")
             self._db.executescript(_SCHEMA)
             (sound,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
-        except sqlite3.OperationalError as error:
+            broken = first_broken(self.records()) if sound == "ok" else None
+        except (sqlite3.OperationalError, OSError) as error:
             raise StorageFailed(f"cannot open {path}: {error}; check the disk and its permissions") from error
-        except sqlite3.DatabaseError as error:
-            raise StorageCorrupt(f"{path} is damaged ({error}): the unit must be enrolled anew") from error
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+            raise StorageCorrupt(f"{path} is damaged ({error}): {advice}") from error
         if sound != "ok":
-            raise StorageCorrupt(f"{path} is damaged ({sound}): the unit must be enrolled anew")
-        self._check_chain(path)
+            raise StorageCorrupt(f"{path} is damaged ({sound}): {advice}")
+        if broken is not None:
+            raise StorageCorrupt(f"record {broken} of the audit log in {path} is not what was written: {advice}")
 
     def close(self) -> None:
         """Close it."""
         self._db.close()
 
+    def probe(self) -> None:
+        """Try whether there is room for some alerts.
+
+        Raises:
+            StorageFailed: There is not, or it cannot be written at all.
+        """
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO probe VALUES (1, zeroblob(?))", (_PROBE_BYTES,))
+        with self._transaction():
+            self._db.execute("DELETE FROM probe")
+
+    def compact(self) -> None:
+        """Empty the write-ahead log into the database, so that nothing deleted lingers in it.
+
+        Raises:
+            StorageFailed: It cannot be done now.
+        """
+        self._read("PRAGMA wal_checkpoint(TRUNCATE)")
+
     # The audit log
 
-    def note(self, time: datetime, operation: Operation, event: str, **facts: Fact) -> None:
+    def note(self, at: Moment, operation: Operation, event: str, **facts: Fact) -> None:
         """Append one record.
 
         Raises:
             StorageFailed: It could not be made durable.
         """
         with self._transaction():
-            self._append(time, operation, event, facts)
-
-    def probe(self) -> None:
-        """Try whether the store can be written.
-
-        Raises:
-            StorageFailed: It cannot.
-        """
-        with self._transaction():
-            self._db.execute("INSERT OR REPLACE INTO numbers VALUES ('probe', 0)")
+            self._append(at, operation, event, facts)
 
     def head(self) -> tuple[int, str]:
-        """Return the number of records and the hash of the last."""
-        row = self._db.execute("SELECT position, hash FROM audit ORDER BY position DESC LIMIT 1").fetchone()
-        return (row[0], row[1]) if row else (0, GENESIS)
+        """Return the number of records and the hash of the last.
 
-    def last_time(self) -> datetime | None:
-        """Return the time of the last record: a clock that says less is wrong."""
-        row = self._db.execute("SELECT time FROM audit ORDER BY position DESC LIMIT 1").fetchone()
-        return datetime.fromisoformat(row[0]) if row else None
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read("SELECT position, hash FROM audit ORDER BY position DESC LIMIT 1")
+        return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
+
+    def last_trusted_time(self) -> datetime | None:
+        """Return the latest time that was written while the clock was known: a clock that says less is wrong.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read(
+            "SELECT time FROM audit WHERE clock != ? ORDER BY position DESC LIMIT 1", ClockQuality.UNKNOWN.value
+        )
+        return datetime.fromisoformat(rows[0][0]) if rows else None
+
+    def find(self, event: str, order: str) -> Record | None:
+        """Return the last record of an event of an order.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read(
+            "SELECT * FROM audit WHERE event = ? AND facts LIKE ? ORDER BY position DESC LIMIT 1",
+            *(event, f'%"order":"{order}"%'),
+        )
+        return Record(*rows[0]) if rows else None
 
     def records(self) -> Iterator[Record]:
         """Yield the whole log, oldest first."""
-        for row in self._db.execute("SELECT position, time, operation, event, facts, previous, hash FROM audit"):
+        for row in self._db.execute("SELECT * FROM audit ORDER BY position"):
             yield Record(*row)
 
     # Alerts and everything else on its way out
 
-    def number_alert(
-        self, deployment: str, time: datetime, seal: Callable[[int], tuple[str, bytes, datetime, dict[str, Fact]]]
-    ) -> int:
+    def number_alert(self, order: str, at: Moment, seal: Sealer) -> int:
         """Give an alert its number, log it and put it in the outbox, as one transaction.
 
         Args:
-            deployment: The order's digest.
-            time: Now.
+            order: The order's digest.
+            at: Now.
             seal: Given the number, returns topic, payload, expiry and the facts to log.
 
         Returns:
@@ -149,17 +186,12 @@ class Store:
             StorageFailed: Not durable; the number is free again.
         """
         with self._transaction():
-            number = self.last_number(deployment) + 1
+            number = self.counts(order).alerts + 1
             topic, payload, expires, facts = seal(number)
-            self._db.execute("INSERT OR REPLACE INTO numbers VALUES (?, ?)", (deployment, number))
-            self._append(time, Operation.DISCLOSURE, "alert.raised", {"sequence": number, **facts})
+            self._count(order, alerts=1)
+            self._append(at, Operation.DISCLOSURE, "alert.raised", {"sequence": number, **facts})
             self._put(topic, payload, expires)
         return number
-
-    def last_number(self, deployment: str) -> int:
-        """Return the number of the last alert of a deployment; 0 before the first."""
-        row = self._db.execute("SELECT last FROM numbers WHERE deployment = ?", (deployment,)).fetchone()
-        return int(row[0]) if row else 0
 
     def put(self, topic: str, payload: bytes, expires: datetime) -> None:
         """Put something in the outbox.
@@ -171,16 +203,21 @@ class Store:
             self._put(topic, payload, expires)
 
     def waiting(self, after: int, most: int) -> list[Parcel]:
-        """Return what waits for delivery with an id above `after`, oldest first."""
-        rows = self._db.execute(
-            "SELECT id, topic, payload, expires FROM outbox WHERE id > ? AND reason IS NULL ORDER BY id LIMIT ?",
-            (after, most),
-        )
-        return [Parcel(id_, topic, payload, datetime.fromisoformat(expires)) for id_, topic, payload, expires in rows]
+        """Return what waits for delivery with an id above `after`, oldest first.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        query = "SELECT id, topic, payload, expires FROM outbox WHERE id > ? AND reason IS NULL ORDER BY id LIMIT ?"
+        return [Parcel(*row) for row in self._read(query, after, most)]
 
     def waiting_count(self) -> int:
-        """Return how much waits for delivery."""
-        return int(self._db.execute("SELECT count(*) FROM outbox WHERE reason IS NULL").fetchone()[0])
+        """Return how much waits for delivery.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        return int(self._read("SELECT count(*) FROM outbox WHERE reason IS NULL")[0][0])
 
     def delivered(self, id_: int) -> None:
         """Forget something that the broker has acknowledged.
@@ -191,7 +228,7 @@ class Store:
         with self._transaction():
             self._db.execute("DELETE FROM outbox WHERE id = ?", (id_,))
 
-    def undeliverable(self, time: datetime, id_: int, reason: int) -> None:
+    def undeliverable(self, at: Moment, id_: int, reason: int) -> None:
         """Set something aside that the broker refuses for good, and log it.
 
         Raises:
@@ -199,36 +236,98 @@ class Store:
         """
         with self._transaction():
             self._db.execute("UPDATE outbox SET reason = ? WHERE id = ?", (reason, id_))
-            self._append(time, Operation.CONDITION, "parcel.refused_by_broker", {"parcel": id_, "reason_code": reason})
+            self._append(at, Operation.CONDITION, "parcel.refused_by_broker", {"parcel": id_, "reason_code": reason})
 
-    def expire(self, now: datetime) -> int:
+    def expire(self, at: Moment) -> int:
         """Delete what has outlived its time (alerts: 24 hours at most), and log how many.
 
         Raises:
             StorageFailed: It could not be made durable.
         """
+        now = at.time.timestamp()
+        if not self._read("SELECT 1 FROM outbox WHERE expires <= ? LIMIT 1", now):
+            return 0
         with self._transaction():
-            old = self._db.execute("SELECT count(*) FROM outbox WHERE expires <= ?", (now.isoformat(),)).fetchone()[0]
-            if old:
-                self._db.execute("DELETE FROM outbox WHERE expires <= ?", (now.isoformat(),))
-                self._append(now, Operation.ERASURE, "parcels.expired", {"count": old})
-        return int(old)
+            count = self._db.execute("DELETE FROM outbox WHERE expires <= ?", (now,)).rowcount
+            self._append(at, Operation.ERASURE, "parcels.expired", {"count": count})
+        return int(count)
 
-    # Deployments that are over
+    # Deployments
 
-    def spend(self, deployment: str, ending: Ending, time: datetime, **facts: Fact) -> None:
-        """Remember for ever that an order is over, and log it.
+    def counts(self, order: str) -> Counts:
+        """Return what was counted of a deployment.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read("SELECT alerts, made, wiped FROM deployments WHERE digest = ?", order)
+        return Counts(*rows[0]) if rows else Counts(0, 0, 0)
+
+    def count_templates(self, at: Moment, order: str, made: int, wiped: int) -> None:
+        """Add to the templates that vision made and wiped under an order, and log it.
 
         Raises:
             StorageFailed: It could not be made durable.
         """
         with self._transaction():
-            self._db.execute("INSERT OR IGNORE INTO spent VALUES (?, ?, ?)", (deployment, ending, time.isoformat()))
-            self._append(time, Operation.ERASURE, "deployment.erased", {"order": deployment, "ending": ending, **facts})
+            self._count(order, made=made, wiped=wiped)
+            facts: dict[str, Fact] = {"order": order, "made": made, "wiped": wiped}
+            self._append(at, Operation.ERASURE, "templates.wiped", facts)
 
-    def is_spent(self, deployment: str) -> bool:
-        """Say whether an order is over for good."""
-        return self._db.execute("SELECT 1 FROM spent WHERE deployment = ?", (deployment,)).fetchone() is not None
+    def spend(self, at: Moment, order: str, ending: Ending, farewell: Farewell | None) -> None:
+        """Remember for ever that an order is over, and log it. Once; a second time changes nothing.
+
+        Args:
+            at: Now.
+            order: The order's digest.
+            ending: Why.
+            farewell: What its erasure certificate will say; None when there is nothing to erase.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        if self.is_spent(order):
+            return
+        data = None if farewell is None else msgspec.json.encode(farewell)
+        with self._transaction():
+            self._count(order)
+            self._db.execute(
+                "UPDATE deployments SET ending = ?, farewell = ? WHERE digest = ?", (ending.value, data, order)
+            )
+            self._append(at, Operation.AUTHORITY, "deployment.over", {"order": order, "ending": ending.value})
+
+    def is_spent(self, order: str) -> bool:
+        """Say whether an order is over for good.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        return bool(self._read("SELECT 1 FROM deployments WHERE digest = ? AND ending IS NOT NULL", order))
+
+    def uncertified(self) -> list[tuple[str, Ending, Farewell]]:
+        """Return the orders that are over and whose erasure has not been certified.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read("SELECT digest, ending, farewell FROM deployments WHERE farewell IS NOT NULL")
+        return [(digest, Ending(ending), msgspec.json.decode(data, type=Farewell)) for digest, ending, data in rows]
+
+    def certify(self, at: Moment, order: str, make: Callable[[int, str], tuple[str, bytes, datetime]]) -> None:
+        """Log that a deployment is erased and put its certificate in the outbox, as one transaction.
+
+        Args:
+            at: Now.
+            order: The order's digest.
+            make: Given the log's length and head with the new record, returns topic, payload and expiry.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        with self._transaction():
+            self._append(at, Operation.ERASURE, "deployment.erased", {"order": order})
+            self._put(*make(*self.head()))
+            self._db.execute("UPDATE deployments SET farewell = NULL WHERE digest = ?", (order,))
 
     # Inside
 
@@ -239,7 +338,8 @@ class Store:
             try:
                 yield
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
                 raise
             self._db.execute("COMMIT")
         except sqlite3.Error as error:
@@ -247,36 +347,24 @@ class Store:
                 self._db.execute("ROLLBACK")
             raise StorageFailed(f"cannot write the log: {error}") from error
 
-    def _append(self, time: datetime, operation: Operation, event: str, facts: dict[str, Fact]) -> None:
-        position, previous = self.head()
-        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
-        fields = (position + 1, time.isoformat(), operation.value, event, text)
-        row = (*fields, previous, _hash(previous, *fields))
-        self._db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    def _read(self, query: str, *values: str | float) -> list[Any]:
+        try:
+            return self._db.execute(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StorageFailed(f"cannot read the log: {error}") from error
+
+    def _append(self, at: Moment, operation: Operation, event: str, facts: dict[str, Fact]) -> None:
+        record = next_record(*self.head(), at, operation, event, facts)
+        self._db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(record))
+
+    def _count(self, order: str, alerts: int = 0, made: int = 0, wiped: int = 0) -> None:
+        self._db.execute(
+            "INSERT INTO deployments (digest, alerts, made, wiped) VALUES (?, ?, ?, ?) ON CONFLICT (digest)"
+            " DO UPDATE SET alerts = alerts + excluded.alerts, made = made + excluded.made,"
+            " wiped = wiped + excluded.wiped",
+            (order, alerts, made, wiped),
+        )
 
     def _put(self, topic: str, payload: bytes, expires: datetime) -> None:
-        row = (topic, payload, expires.isoformat())
+        row = (topic, payload, expires.timestamp())
         self._db.execute("INSERT INTO outbox (topic, payload, expires) VALUES (?, ?, ?)", row)
-
-    def _check_chain(self, path: Path) -> None:
-        try:
-            broken = first_broken(self.records())
-        except sqlite3.DatabaseError as error:
-            raise StorageCorrupt(f"{path} is damaged ({error}): the unit must be enrolled anew") from error
-        if broken is not None:
-            raise StorageCorrupt(f"record {broken} of the audit log in {path} is not what was written")
-
-
-def first_broken(records: Iterator[Record]) -> int | None:
-    """Return the position of the first record that breaks the chain, or None."""
-    previous, expected = GENESIS, 1
-    for record in records:
-        if record.position != expected or record.previous != previous or record.hash != record.computed_hash():
-            return expected
-        previous, expected = record.hash, expected + 1
-    return None
-
-
-def _hash(previous: str, *fields: object) -> str:
-    text = json.dumps([previous, *fields], separators=(",", ":"))
-    return hashlib.sha256(text.encode()).hexdigest()

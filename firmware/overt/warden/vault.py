@@ -1,22 +1,27 @@
 """The unit's keys, and what is kept of a deployment while it lasts.
 
 Layout of the state folder: `unit.json`, `charter.json`, `keys/signing.key`, `keys/storage.key`,
-`deployments/<order>/{order.json,key.sealed,watchlist.age}`, `warden.db`. Of a watchlist only the ciphertext that came is
-kept, and the key to it only sealed under the unit's storage key; erasing overwrites and removes both.
+`deployments/<order>/{order.json,key.sealed,watchlist.age}`, `warden.db`. Of a watchlist only the ciphertext that came
+is kept, and the key to it only sealed under the unit's storage key; erasing overwrites and removes both.
 """
 
+import contextlib
+import fcntl
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
 
 from overt.protocol import envelope, keys, sealing
 from overt.protocol.documents import Charter, FixedSite, Order
-from overt.protocol.errors import ProtocolError
-from overt.protocol.fields import Digest, Slug, Value
+from overt.protocol.errors import Malformed, ProtocolError
+from overt.protocol.fields import Digest, Recipient, Slug, Value
 from overt.protocol.vocabulary import Kind
 from overt.runtime.files import sync_folder, write_atomically
+from overt.warden.enclosure import in_child
 
 _KEY_BYTES = 32
 
@@ -49,22 +54,37 @@ class Deployment(msgspec.Struct, frozen=True):
         order: The order as it was checked.
         order_data: Its envelope.
         digest: Its identity.
-        identity: The age identity made for it (secret).
+        recipient: The public side of the key pair made for it.
     """
 
     order: Order
     order_data: bytes
     digest: Digest
-    identity: str
+    recipient: Recipient
 
-    @property
-    def recipient(self) -> str:
-        """The public side of the deployment's key."""
-        return sealing.recipient_of(self.identity)
 
-    def __repr__(self) -> str:
-        """Leave out the key."""
-        return f"Deployment({self.digest[:12]}…)"
+class Unreadable(msgspec.Struct, frozen=True):
+    """A deployment of which something is kept that cannot be used: altered, or its key is lost."""
+
+    digest: str
+
+
+@contextmanager
+def alone(state: Path) -> Iterator[None]:
+    """Hold the state folder, so that no other process of this package changes it. The kernel frees it at the end.
+
+    Raises:
+        VaultError: Another process holds it.
+        OSError: There is no such folder.
+    """
+    descriptor = os.open(state, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise VaultError(f"{state} is in use: stop the warden (or the other command) that works with it") from None
+    finally:
+        os.close(descriptor)
 
 
 class Vault:
@@ -76,17 +96,12 @@ class Vault:
         Raises:
             VaultError: Not enrolled, or damaged.
         """
-        self._deployments = state / "deployments"
-        credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-        folder = Path(credentials) if credentials else state / "keys"
-        self._signing = _read(folder / "signing.key", "overt-camera identity")
-        self._storage = _read(folder / "storage.key", "overt-camera identity").decode(errors="replace").strip()
+        self._state, self._deployments = state, state / "deployments"
+        self._signing = _read_key(state, "signing.key")
         if len(self._signing) != _KEY_BYTES:
-            raise VaultError(
-                f"expected a key of {_KEY_BYTES} bytes in {folder / 'signing.key'}: make the identity anew"
-            )
+            raise VaultError(f"expected a signing key of {_KEY_BYTES} bytes for {state}: it is damaged")
         try:
-            self._storage_recipient = sealing.recipient_of(self._storage)
+            self._storage_recipient = self._storage_public()
             self.config = msgspec.json.decode(_read(state / "unit.json", "overt-camera enrol"), type=UnitConfig)
             charter = envelope.parse(_read(state / "charter.json", "overt-camera enrol"), Kind.CHARTER)
             self.charter = envelope.decode(charter, Charter)
@@ -105,32 +120,67 @@ class Vault:
         Raises:
             OSError: It could not be made durable; nothing is kept.
         """
-        identity, _ = sealing.new_identity()
+        recipient, sealed = self._new_key()
         folder = self._deployments / digest
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             sync_folder(self._deployments.parent)
             sync_folder(self._deployments)
-            write_atomically(folder / "key.sealed", sealing.seal(identity.encode(), [self._storage_recipient]))
+            write_atomically(folder / "key.sealed", sealed)
             write_atomically(folder / "order.json", data)  # last: a folder with an order in it is whole
         except OSError:
             self.erase(digest)
             raise
-        return Deployment(order, data, digest, identity)
+        return Deployment(order, data, digest, recipient)
 
-    def deployments(self) -> list[Deployment]:
-        """Return what is kept, and remove what a power cut left half-made."""
-        found = []
+    def deployments(self) -> list[Deployment | Unreadable]:
+        """Return what is kept, and remove what a power cut left half-made (no receipt has gone out for it)."""
+        found: list[Deployment | Unreadable] = []
         for folder in sorted(self._deployments.glob("*")):
-            try:
-                data = (folder / "order.json").read_bytes()
-                order = envelope.decode(envelope.parse(data, Kind.ORDER), Order)
-                identity = sealing.unseal((folder / "key.sealed").read_bytes(), self._storage).decode()
-            except (OSError, ProtocolError):
+            if not (folder / "order.json").exists():
                 self.erase(folder.name)
                 continue
-            found.append(Deployment(order, data, folder.name, identity))
+            try:
+                data = (folder / "order.json").read_bytes()
+                parsed = envelope.parse(data, Kind.ORDER)
+                if parsed.digest() != folder.name:
+                    raise Malformed("expected the order that its folder is named after, found another")
+                order = envelope.decode(parsed, Order)
+                found.append(Deployment(order, data, folder.name, self._recipient(folder.name)))
+            except (OSError, ProtocolError):
+                found.append(Unreadable(folder.name))
         return found
+
+    def deployment_key(self, digest: str) -> str:
+        """Return the secret key of a deployment. To be called in a child process alone (`enclosure`).
+
+        Raises:
+            OSError: It is not there.
+            ProtocolError: It is not readable with the storage key.
+        """
+        sealed = (self._deployments / digest / "key.sealed").read_bytes()
+        return sealing.unseal(sealed, self._storage_key()).decode()
+
+    def _storage_key(self) -> str:
+        """Read the storage key. It is in the memory of child processes alone."""
+        return _read_key(self._state, "storage.key").decode(errors="replace").strip()
+
+    def _storage_public(self) -> str:
+        _find_key(self._state, "storage.key")
+        return in_child(lambda: (sealing.recipient_of(self._storage_key()).encode(), None))[0].decode()
+
+    def _recipient(self, digest: str) -> str:
+        return in_child(lambda: (sealing.recipient_of(self.deployment_key(digest)).encode(), None))[0].decode()
+
+    def _new_key(self) -> tuple[str, bytes]:
+        """Make a deployment's key pair; return its public side, and its secret side sealed to the storage key."""
+
+        def make() -> tuple[bytes, None]:
+            identity, recipient = sealing.new_identity()
+            return recipient.encode() + b" " + sealing.seal(identity.encode(), [self._storage_recipient]), None
+
+        recipient, _, sealed = in_child(make)[0].partition(b" ")
+        return recipient.decode(), sealed
 
     def keep_watchlist(self, digest: str, sealed: bytes) -> None:
         """Keep a watchlist as it came: encrypted.
@@ -159,7 +209,8 @@ class Vault:
         if not folder.is_dir():
             return
         for path in sorted(folder.iterdir(), key=lambda path: path.name != "key.sealed"):  # the key goes first
-            _overwrite(path)
+            with contextlib.suppress(OSError):  # a disk that takes no writes still takes removals
+                _overwrite(path)
             path.unlink()
             sync_folder(folder)
         shutil.rmtree(folder)
@@ -171,6 +222,19 @@ def _overwrite(path: Path) -> None:
         file.write(os.urandom(path.stat().st_size))
         file.flush()
         os.fsync(file.fileno())
+
+
+def _read_key(state: Path, name: str) -> bytes:
+    return _read(_find_key(state, name), "overt-camera identity")
+
+
+def _find_key(state: Path, name: str) -> Path:
+    """Return where a key is: among the supervisor's credentials, else in the state folder."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    for path in ([Path(credentials) / name] if credentials else []) + [state / "keys" / name]:
+        if path.exists():
+            return path
+    raise VaultError(f"expected the key {name} in {state / 'keys'}, found none: run 'overt-camera identity' first")
 
 
 def _read(path: Path, command: str) -> bytes:

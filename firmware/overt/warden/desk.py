@@ -1,0 +1,228 @@
+"""Where documents come in: each is checked before anything is kept, and answered with a signed receipt."""
+
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from overt.protocol import authority, envelope, limits, places
+from overt.protocol.documents import Cancellation
+from overt.protocol.errors import Malformed, ProtocolError
+from overt.protocol.topics import Down, Topic
+from overt.protocol.vocabulary import Ending, Kind, Operation, Refusal, State
+from overt.runtime import log
+from overt.runtime.memory import MemoryUnsafe
+from overt.warden.audit import Fact
+from overt.warden.journal import Journal
+from overt.warden.reporter import Reporter
+from overt.warden.store import StorageFailed, Store
+from overt.warden.vault import Deployment, Vault
+from overt.warden.watchlist import SEALED_MAX_BYTES, Loaded, open_watchlist
+
+_KINDS = {
+    Down.ORDER: Kind.ORDER,
+    Down.WATCHLIST: Kind.WATCHLIST,
+    Down.CANCEL: Kind.CANCELLATION,
+    Down.LOAN: Kind.LOAN,
+}
+REFUSALS_A_MINUTE = 30
+"""Beyond so many, refusals are counted in one record, and their receipts go to the cable only."""
+
+
+class Life(Protocol):
+    """The unit, as far as documents can change its life."""
+
+    @property
+    def state(self) -> State:
+        """The state."""
+
+    @property
+    def in_hand(self) -> Deployment | None:
+        """The deployment in hand."""
+
+    @property
+    def loaded(self) -> Loaded | None:
+        """Its watchlist, when it is in memory."""
+
+    @property
+    def model(self) -> str | None:
+        """The model that vision runs, when it is known."""
+
+    def take_up(self, deployment: Deployment) -> None:
+        """Begin a deployment."""
+
+    def load(self, loaded: Loaded) -> None:
+        """Use a watchlist."""
+
+    def end(self, why: Ending) -> None:
+        """End the deployment."""
+
+
+class Desk:
+    """Takes documents for one unit."""
+
+    def __init__(self, vault: Vault, store: Store, journal: Journal, reporter: Reporter, life: Life) -> None:
+        self._vault, self._store, self._journal, self._reporter, self._life = vault, store, journal, reporter, life
+        self._refusals = Allowance(REFUSALS_A_MINUTE)
+        self._takers: dict[Down, Callable[[bytes], bytes]] = {
+            Down.ORDER: self._take_order,
+            Down.WATCHLIST: self._take_watchlist,
+            Down.CANCEL: self._take_cancellation,
+            Down.LOAN: self._take_loan,
+        }
+
+    def receive(self, topic: str, data: bytes) -> bytes | None:
+        """Take a document.
+
+        Args:
+            topic: The MQTT topic that it came on.
+            data: Its bytes, as they came; of one that is too large, enough to show it.
+
+        Returns:
+            The signed receipt, or None for something that is not for this unit at all.
+        """
+        leaf = self._leaf_of(topic)
+        if leaf is None:
+            if self._allowed():
+                self._journal.note(Operation.AUTHORITY, "document.misaddressed", size=len(data))
+            return None
+        try:
+            _require_size(leaf, data)
+            receipt = self._takers[leaf](data)
+        except ProtocolError as error:
+            return self._refuse(_KINDS[leaf], data, error)
+        except MemoryUnsafe as error:
+            log.event("memory.refused", "error", detail=str(error))
+            return self._refuse(_KINDS[leaf], data, _busy("the unit has no locked memory left for it: restart it"))
+        except (StorageFailed, OSError) as error:
+            self._journal.fail(f"take a {leaf.value}", error)
+            return self._refuse(_KINDS[leaf], data, _busy("the unit cannot store anything just now: try again later"))
+        self._reporter.post_receipt(receipt)
+        return receipt
+
+    def _leaf_of(self, topic: str) -> Down | None:
+        config = self._vault.config
+        mine = {str(Topic(force=config.force, unit=config.unit, leaf=leaf)): leaf for leaf in Down}
+        return mine.get(topic)
+
+    def _take_order(self, data: bytes) -> bytes:
+        config, held = self._vault.config, self._life.in_hand
+        checked = authority.check_order(data, self._vault.charter, self._journal.now())
+        # Without a vision its model is unknown. The order can be taken: recognition waits until the model is right.
+        authority.check_for_unit(
+            checked.document, config.unit, self._vault.public, self._life.model or checked.document.model
+        )
+        if not places.is_at(config.site, checked.document.place):
+            raise ProtocolError(Refusal.LIMIT, f"this unit is at {config.site.name}, not where the order is for")
+        if self._store.is_spent(checked.digest) or (held and self._life.state is State.ERASING):
+            raise ProtocolError(Refusal.REPLAYED, "this order is over; it cannot be used a second time")
+        if held is not None and held.digest == checked.digest:
+            return self._accepted(Kind.ORDER, checked.digest, held.recipient)
+        if held is not None:
+            raise _busy(f"this unit works under the order {held.digest[:12]}…: cancel it first")
+        deployment = self._vault.new_deployment(checked.document, checked.digest, data)
+        try:
+            facts = {"order": checked.digest, "recipient": deployment.recipient}
+            self._store.note(self._journal.moment(), Operation.AUTHORITY, "order.accepted", **facts)
+        except StorageFailed:
+            self._vault.erase(checked.digest)
+            raise
+        self._life.take_up(deployment)
+        return self._accepted(Kind.ORDER, checked.digest, deployment.recipient)
+
+    def _take_watchlist(self, sealed: bytes) -> bytes:
+        held, current = self._life.in_hand, self._life.loaded
+        if held is None or self._life.state is State.ERASING:
+            raise ProtocolError(Refusal.NO_ORDER, "no order is in hand: send the order first, then its watchlist")
+        loaded = open_watchlist(sealed, held, self._vault, self._journal.now())
+        try:
+            if current is not None and loaded.digest == current.digest:
+                loaded.memory.close()
+                return self._accepted(Kind.WATCHLIST, current.digest)
+            if current is not None and loaded.made <= current.made:
+                raise ProtocolError(Refusal.ROLLED_BACK, "a newer watchlist of this order is already here")
+            self._vault.keep_watchlist(held.digest, sealed)
+            facts: dict[str, Fact] = {"order": held.digest, "watchlist": loaded.digest, "entries": len(loaded.listed)}
+            self._store.note(self._journal.moment(), Operation.COLLECTION, "watchlist.accepted", **facts)
+        except BaseException:
+            loaded.memory.close()
+            raise
+        self._life.load(loaded)
+        return self._accepted(Kind.WATCHLIST, loaded.digest)
+
+    def _take_cancellation(self, data: bytes) -> bytes:
+        """Cancel the order in hand; or one that has not come yet, so that it is dead on arrival."""
+        held = self._life.in_hand
+        named = envelope.decode(envelope.parse(data, Kind.CANCELLATION), Cancellation).order
+        checked = authority.check_cancellation(data, self._vault.charter, named)
+        order, reason = checked.document.order, checked.document.reason.value
+        self._journal.note(Operation.AUTHORITY, "order.cancelled", order=order, reason=reason)
+        if held is not None and held.digest == order:
+            receipt = self._accepted(Kind.CANCELLATION, checked.digest)
+            self._life.end(Ending.CANCELLED)
+            return receipt
+        self._store.spend(self._journal.moment(), order, Ending.CANCELLED, None)
+        return self._reporter.receipt(Kind.CANCELLATION, checked.digest, order)
+
+    def _take_loan(self, data: bytes) -> bytes:
+        raise ProtocolError(Refusal.UNSUPPORTED, f"this release knows no loans ({len(data)} bytes came)")
+
+    def _accepted(self, kind: Kind, digest: str, recipient: str | None = None) -> bytes:
+        held = self._life.in_hand
+        return self._reporter.receipt(kind, digest, held.digest if held else None, recipient=recipient)
+
+    def _refuse(self, kind: Kind, data: bytes, error: ProtocolError) -> bytes:
+        digest = _identity_of(data)
+        held = self._life.in_hand
+        if not self._allowed():
+            return self._reporter.receipt(kind, digest, held.digest if held else None, refusal=error)
+        self._journal.note(
+            Operation.AUTHORITY, "document.refused", document=kind.value, digest=digest, code=error.code.value
+        )
+        log.event("document.refused", "warning", document=kind.value, code=error.code.value)
+        receipt = self._reporter.receipt(kind, digest, held.digest if held else None, refusal=error)
+        self._reporter.post_receipt(receipt)
+        return receipt
+
+    def _allowed(self) -> bool:
+        """Say whether one more refusal may be logged, and log how many could not be."""
+        allowed, suppressed = self._refusals.take(time.monotonic())
+        if suppressed:
+            self._journal.note(Operation.AUTHORITY, "documents.refused", count=suppressed)
+        return allowed
+
+
+class Allowance:
+    """So many a minute, and a count of what was beyond."""
+
+    def __init__(self, a_minute: int) -> None:
+        self._most, self._left, self._beyond, self._until = a_minute, a_minute, 0, 0.0
+
+    def take(self, now_s: float) -> tuple[bool, int]:
+        """Return whether one more is allowed, and how many were not in the minute that has just ended."""
+        suppressed = 0
+        if now_s >= self._until:
+            suppressed, self._beyond = self._beyond, 0
+            self._left, self._until = self._most, now_s + 60.0
+        if self._left == 0:
+            self._beyond += 1
+            return False, suppressed
+        self._left -= 1
+        return True, suppressed
+
+
+def _require_size(leaf: Down, data: bytes) -> None:
+    most = SEALED_MAX_BYTES if leaf is Down.WATCHLIST else limits.DOCUMENT_MAX_BYTES
+    if len(data) > most:
+        raise ProtocolError(Refusal.TOO_LARGE, f"expected at most {most:,} bytes, found more")
+
+
+def _identity_of(data: bytes) -> str:
+    """Return the digest by which the sender knows a document, or that of the bytes when they are none."""
+    try:
+        return envelope.parse(data).digest()
+    except (Malformed, ProtocolError):
+        return envelope.digest_of(data)
+
+
+def _busy(detail: str) -> ProtocolError:
+    return ProtocolError(Refusal.BUSY, detail)

@@ -1,0 +1,76 @@
+"""The audit log as the rest of the warden uses it: with the unit's clock, and never in the way of stopping.
+
+A record that cannot be written makes storage doubtful, which stops recognition; it raises nothing, because what is
+being logged (a cancellation, an erasure) must go on.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+
+from overt.protocol import limits
+from overt.protocol.vocabulary import ClockQuality, Operation
+from overt.runtime import log
+from overt.warden.audit import Fact, Moment
+from overt.warden.devices import Clock
+from overt.warden.store import StorageFailed, Store
+
+_TRY_EVERY_S = 1.0
+
+
+class Journal:
+    """Appends to the audit log and knows whether storage and clock can be trusted."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._not_before = store.last_trusted_time()
+        self._next_try = 0.0
+        self.sound = True
+
+    def moment(self) -> Moment:
+        """Return the time and how well it is known; a time before what was logged while it was known is not."""
+        now, quality = self._clock.now(), self._clock.quality()
+        early = self._not_before is not None and now < self._not_before - limits.CLOCK_TOLERANCE
+        return Moment(now, ClockQuality.UNKNOWN if early else quality)
+
+    def now(self) -> datetime:
+        """Return the time."""
+        return self._clock.now()
+
+    def note(self, operation: Operation, event: str, **facts: Fact) -> None:
+        """Append one record, or find storage doubtful."""
+        with self.guard(f"log {event}"):
+            at = self.moment()
+            self._store.note(at, operation, event, **facts)
+            if at.trusted:
+                self._not_before = max(at.time, self._not_before or at.time)
+
+    @contextmanager
+    def guard(self, doing: str) -> Iterator[None]:
+        """Turn a failure of storage in the block into a doubt; the rest of the block is then left out."""
+        try:
+            yield
+        except (StorageFailed, OSError) as error:
+            self.fail(doing, error)
+
+    def fail(self, doing: str, error: Exception) -> None:
+        """Take note that storage failed."""
+        self.sound = False
+        log.event("storage.failed", "error", doing=doing, detail=str(error))
+
+    def probe(self) -> None:
+        """Try whether storage can be written, and trust it or doubt it accordingly."""
+        if not self.sound and time.monotonic() < self._next_try:
+            return
+        self._next_try = time.monotonic() + _TRY_EVERY_S
+        try:
+            self._store.probe()
+        except StorageFailed as error:
+            if self.sound:
+                self.fail("probe", error)
+            return
+        if not self.sound:
+            self.sound = True
+            log.event("storage.recovered")
+            self.note(Operation.CONDITION, "storage.recovered")

@@ -1,0 +1,172 @@
+"""What the unit tells the world: signed, and either kept until it is delivered or replaced by the next."""
+
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from overt import __version__
+from overt.protocol.errors import ProtocolError
+from overt.protocol.messages import Progress
+from overt.protocol.reports import Checkpoint, Erasure, Health, Receipt, Status
+from overt.protocol.topics import Topic, Up
+from overt.protocol.vocabulary import Ending, Kind
+from overt.warden.core import Situation
+from overt.warden.journal import Journal
+from overt.warden.store import Farewell, Store
+from overt.warden.vault import Deployment, Vault
+
+_RECEIPT_LIFE = timedelta(hours=24)
+_DETAIL_MAX = 200
+
+
+class Outlet(Protocol):
+    """Where reports go out."""
+
+    def announce(self, topic: str, payload: bytes, retain: bool) -> None:
+        """Publish something of which only the newest matters."""
+
+    def parcels_wait(self) -> None:
+        """There is something new in the outbox."""
+
+
+class Reporter:
+    """Makes, signs and hands over the unit's reports."""
+
+    def __init__(self, vault: Vault, store: Store, journal: Journal, outlet: Outlet) -> None:
+        self._vault, self._store, self._journal, self._outlet = vault, store, journal, outlet
+        self._force, self._unit = vault.config.force, vault.config.unit
+
+    def status(self, situation: Situation, deployment: Deployment | None, lit: bool) -> bytes:
+        """Return the signed status."""
+        return self._vault.sign(
+            Status(
+                force=self._force,
+                unit=self._unit,
+                sent=self._journal.now(),
+                state=situation.state,
+                since=situation.since,
+                doubts=tuple(sorted(situation.doubts)),
+                ending=situation.ending,
+                order=deployment.digest if deployment else None,
+                last_sequence=self._last_number(deployment),
+                indicator_lit=lit,
+                notice=deployment.order.notice.address if deployment else None,
+                version=__version__,
+            )
+        )
+
+    def announce_status(self, situation: Situation, deployment: Deployment | None, lit: bool) -> None:
+        """Publish the status; a broker keeps the last."""
+        self._announce(Up.STATUS, self.status(situation, deployment, lit), retain=True)
+
+    def announce_health(self, deployment: Deployment | None, progress: Progress) -> None:
+        """Publish vision's counters and the outbox's."""
+        health = Health(
+            force=self._force,
+            unit=self._unit,
+            sent=self._journal.now(),
+            order=deployment.digest if deployment else None,
+            last_sequence=self._last_number(deployment),
+            frames=progress.frames,
+            frames_dropped=progress.frames_dropped,
+            frames_per_second=progress.frames_per_second,
+            frame_age_ms=progress.frame_age_ms,
+            faces_seen=progress.faces_seen,
+            templates_made=progress.templates_made,
+            templates_wiped=progress.templates_wiped,
+            alerts_waiting=self._store.waiting_count(),
+        )
+        self._announce(Up.HEALTH, self._vault.sign(health))
+
+    def announce_checkpoint(self, deployment: Deployment | None) -> None:
+        """Publish the head of the audit log, so that a log cut short later shows."""
+        records, head = self._store.head()
+        checkpoint = Checkpoint(
+            force=self._force,
+            unit=self._unit,
+            sent=self._journal.now(),
+            records=records,
+            head=head,
+            order=deployment.digest if deployment else None,
+            last_sequence=self._last_number(deployment),
+        )
+        self._announce(Up.CHECKPOINT, self._vault.sign(checkpoint))
+
+    def receipt(
+        self,
+        kind: Kind,
+        digest: str,
+        order: str | None,
+        *,
+        recipient: str | None = None,
+        refusal: ProtocolError | None = None,
+    ) -> bytes:
+        """Return the signed answer to a document."""
+        return self._vault.sign(
+            Receipt(
+                force=self._force,
+                unit=self._unit,
+                document=kind,
+                digest=digest,
+                order=order,
+                accepted=refusal is None,
+                received=self._journal.now(),
+                log_position=self._store.head()[0],
+                recipient=recipient,
+                refusal=refusal.code if refusal else None,
+                detail=_line(refusal.detail) if refusal else None,
+            )
+        )
+
+    def post_receipt(self, receipt: bytes) -> None:
+        """Put a receipt in the outbox, or find storage doubtful."""
+        with self._journal.guard("post a receipt"):
+            self._store.put(self.topic(Up.RECEIPT), receipt, self._journal.now() + _RECEIPT_LIFE)
+        self._outlet.parcels_wait()
+
+    def certify(self, order: str, ending: Ending, farewell: Farewell) -> None:
+        """Log the erasure of a deployment and put its certificate in the outbox.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        at, counts = self._journal.moment(), self._store.counts(order)
+
+        def make(position: int, head: str) -> tuple[str, bytes, datetime]:
+            certificate = Erasure(
+                force=self._force,
+                unit=self._unit,
+                order=order,
+                watchlist=farewell.watchlist,
+                recipient=farewell.recipient,
+                ending=ending,
+                erased=at.time,
+                entries=farewell.entries,
+                templates_listed=farewell.templates,
+                templates_made=counts.templates_made,
+                templates_wiped=counts.templates_wiped,
+                alerts=counts.alerts,
+                log_position=position,
+                log_head=head,
+            )
+            return self.topic(Up.RECEIPT), self._vault.sign(certificate), at.time + _RECEIPT_LIFE
+
+        self._store.certify(at, order, make)
+        self._outlet.parcels_wait()
+
+    def parcels_wait(self) -> None:
+        """Something else has put something into the outbox."""
+        self._outlet.parcels_wait()
+
+    def topic(self, leaf: Up) -> str:
+        """Return one of the unit's own topics."""
+        return str(Topic(force=self._force, unit=self._unit, leaf=leaf))
+
+    def _announce(self, leaf: Up, payload: bytes, *, retain: bool = False) -> None:
+        self._outlet.announce(self.topic(leaf), payload, retain)
+
+    def _last_number(self, deployment: Deployment | None) -> int:
+        return self._store.counts(deployment.digest).alerts if deployment else 0
+
+
+def _line(text: str) -> str:
+    return "".join(c if c.isprintable() else "?" for c in text)[:_DETAIL_MAX] or "?"
