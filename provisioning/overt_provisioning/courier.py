@@ -1,6 +1,7 @@
 """Sends a document to a unit over MQTT, and waits for the unit's signed answer."""
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -108,40 +109,56 @@ def _wait_until_up(line: Session, broker: Broker) -> None:
             raise CourierProblem(f"no broker at {broker} ({last}): is it running, and is the address right?")
 
 
-def _exchange(line: Session, errand: Errand, seconds: float) -> bytes | None:
-    topic = str(Topic(force=errand.force, unit=errand.unit, leaf=errand.what))
-    acknowledged, sent, send_at = False, -1, 0.0
-    deadline = time.monotonic() + max(seconds, _CONNECT_PATIENCE_S)
-    while time.monotonic() < deadline:
-        if time.monotonic() >= send_at:
+class _Exchange:
+    """One document on its way and the answer to it."""
+
+    def __init__(self, line: Session, errand: Errand) -> None:
+        self._line, self._errand = line, errand
+        self._topic = str(Topic(force=errand.force, unit=errand.unit, leaf=errand.what))
+        self._since = datetime.now(UTC) - limits.CLOCK_TOLERANCE
+        self._message_id, self._again_at = -1, 0.0
+        self.acknowledged = False
+        self.answer: bytes | None = None
+
+    def turn(self) -> None:
+        """Send when it is due, and take in what has come.
+
+        Raises:
+            CourierProblem: Refused by the broker, or the connection broke.
+        """
+        if time.monotonic() >= self._again_at:
             # A unit that was never on line before has no session at the broker; it takes the same document only once.
-            sent, send_at = (
-                line.publish(topic, errand.data, retain=False, expires_in_s=None),
-                time.monotonic() + _AGAIN_S,
-            )
-        for happened in line.wait(0.2)[0]:
+            self._message_id = self._line.publish(self._topic, self._errand.data, retain=False, expires_in_s=None)
+            self._again_at = time.monotonic() + _AGAIN_S
+        for happened in self._line.wait(0.2)[0]:
             if isinstance(happened, session.Down):
                 raise CourierProblem(f"the connection broke ({happened.detail}): send it again, the unit takes it once")
-            if isinstance(happened, Acknowledged) and happened.message_id == sent:
+            if isinstance(happened, Acknowledged) and happened.message_id == self._message_id:
                 if happened.reason_code >= _REFUSED:
                     raise CourierProblem(f"the broker refuses it (reason {happened.reason_code:#04x})")
-                acknowledged = True
-                if seconds == 0:
-                    return None
-            if isinstance(happened, Received):
-                line.acknowledge(happened)
-                if _is_answer(happened.payload, errand):
-                    return happened.payload
-    if not acknowledged:
+                self.acknowledged = True
+            elif isinstance(happened, Received):
+                self._line.acknowledge(happened)
+                if self._is_answer(happened.payload):
+                    self.answer = happened.payload
+
+    def _is_answer(self, payload: bytes) -> bool:
+        try:
+            receipt = envelope.verify(payload, Receipt, self._errand.unit_key)
+        except ProtocolError:
+            return False  # another report on the same topic, or another unit's word
+        return receipt.received >= self._since and self._errand.answers(receipt)
+
+
+def _exchange(line: Session, errand: Errand, seconds: float) -> bytes | None:
+    exchange = _Exchange(line, errand)
+    deadline = time.monotonic() + max(seconds, _CONNECT_PATIENCE_S)
+    while time.monotonic() < deadline:
+        exchange.turn()
+        if exchange.answer is not None or (seconds == 0 and exchange.acknowledged):
+            return exchange.answer
+    if not exchange.acknowledged:
         raise CourierProblem("the broker did not acknowledge it in time: send it again, the unit takes it once")
     raise CourierProblem(
         f"the broker has it, but {errand.unit} did not answer within {seconds:g} s: is the unit on line?"
     )
-
-
-def _is_answer(payload: bytes, errand: Errand) -> bool:
-    try:
-        receipt = envelope.verify(payload, Receipt, errand.unit_key)
-    except ProtocolError:
-        return False  # another report on the same topic, or another unit's word
-    return errand.answers(receipt)

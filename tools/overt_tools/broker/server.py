@@ -1,27 +1,23 @@
 """Runs a broker: start and wait until it answers, stop, never outlive the one who started it."""
 
 import contextlib
-import ctypes
 import os
 import select
-import signal
 import socket
 import ssl
 import subprocess
 import time
-from collections.abc import Callable
 from types import TracebackType
 
 from overt_tools.broker.mosquitto import Mosquitto
 from overt_tools.broker.nats import Nats
 from overt_tools.broker.settings import HOST, BrokerError, Settings, Software
+from overt_tools.children import tie_to_parent
 
 KINDS: dict[str, Software] = {software.name: software for software in (Mosquitto(), Nats())}
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _START_PATIENCE_S = 15.0
 _STOP_PATIENCE_S = 5.0
 _POLL_S = 0.02
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def choose(kind: str) -> Software:
@@ -111,7 +107,7 @@ class Server:
                 stderr=log,
                 cwd=self.settings.folder,
                 start_new_session=True,
-                preexec_fn=_tie_to_parent(os.getpid()),  # noqa: PLW1509 - only this runs between fork and exec
+                preexec_fn=tie_to_parent(os.getpid()),  # noqa: PLW1509 - only this runs between fork and exec
             )
         try:
             self._wait_until_it_answers(self._process)
@@ -209,14 +205,3 @@ def _require_free(port: int) -> None:
             raise BrokerError(
                 f"port {port} on {HOST} is taken ({error.strerror}): end what uses it, or choose another with --port"
             ) from error
-
-
-def _tie_to_parent(parent: int) -> Callable[[], None]:
-    """Return what the child runs before its program: when its parent dies, however it dies, the child dies too."""
-
-    def tie() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the line above
-            os._exit(1)
-
-    return tie

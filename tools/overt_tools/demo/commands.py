@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from overt_tools.demo.processes import tie_to_parent
+from overt_tools.children import tie_to_parent
 
 _PATIENCE_S = 120.0
 

@@ -1,33 +1,20 @@
 """Child processes that cannot outlive the demonstration, and what they wrote."""
 
 import contextlib
-import ctypes
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
-_PR_SET_PDEATHSIG = 1
+from overt_tools.children import tie_to_parent
+
 _TERM_PATIENCE_S = 8.0
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ChildDied(Exception):
     """A process of the demonstration ended before its time. The message ends with its last words."""
-
-
-def tie_to_parent(parent: int) -> Callable[[], None]:
-    """Return what a child runs before its program: when this process dies, however it dies, the child dies too."""
-
-    def tie() -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
-        if os.getppid() != parent:  # the parent died before the line above
-            os._exit(1)
-
-    return tie
 
 
 class Child:
