@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
@@ -20,6 +21,9 @@ from overt.runtime.files import write_atomically
 from overt_provisioning.keys import KeyProblem, Passphrase, load, save
 
 _BACKDATE = timedelta(minutes=5)  # clocks of brokers and units differ a little
+OFFICE = "office"
+"""The office's own name on the broker. No device can be certified under it."""
+_MAX_NAME = 64  # X.520: the upper bound of a CN
 AUTHORITY_DAYS = 5 * 365
 CERTIFICATE_DAYS = 397
 
@@ -68,8 +72,8 @@ def make_server(home: Path, out: Path, hosts: list[str], passphrase: Passphrase)
         KeyProblem: The authority's key cannot be used.
         OSError: It could not be written.
     """
-    key = ec.generate_private_key(ec.SECP256R1())
     names = x509.SubjectAlternativeName([_alternative(host) for host in hosts])
+    key = ec.generate_private_key(ec.SECP256R1())
     certificate = _issue(home, hosts[0], key.public_key(), ExtendedKeyUsageOID.SERVER_AUTH, passphrase, names)
     out.mkdir(parents=True, exist_ok=True)
     save(out / "broker.key", key, None)
@@ -114,9 +118,10 @@ def certify(home: Path, request: bytes, out: Path, passphrase: Passphrase) -> st
     """
     try:
         asked = x509.load_pem_x509_csr(request)
-    except ValueError as error:
+        public, genuine = asked.public_key(), asked.is_signature_valid
+    except (ValueError, UnsupportedAlgorithm) as error:
         raise CertificateProblem("expected a certificate signing request in PEM, found something else") from error
-    if not asked.is_signature_valid:
+    if not genuine:
         raise CertificateProblem("the request is not signed by the key in it: make it anew on the device")
     names = asked.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
     name = str(names[0].value) if len(names) == 1 else ""
@@ -126,7 +131,8 @@ def certify(home: Path, request: bytes, out: Path, passphrase: Passphrase) -> st
         raise CertificateProblem(
             "expected one CN of lower-case letters, digits and single dashes in the request, found another subject"
         ) from None
-    public = asked.public_key()
+    if name == OFFICE:
+        raise CertificateProblem(f"expected the name of a unit or a control room, found {OFFICE!r}: it is the office's")
     if not isinstance(public, ec.EllipticCurvePublicKey) or not isinstance(public.curve, ec.SECP256R1):
         raise CertificateProblem("expected an EC P-256 key in the request, found another kind")
     _write(out, _issue(home, name, public, ExtendedKeyUsageOID.CLIENT_AUTH, passphrase))
@@ -197,7 +203,10 @@ def _alternative(host: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(host))
     except ValueError:
         pass
-    if not host or not all(part and part.replace("-", "").isalnum() for part in host.split(".")):
+    parts = host.split(".")
+    if len(host) > _MAX_NAME or not (
+        host.isascii() and all(part and part.replace("-", "").isalnum() for part in parts)
+    ):
         raise CertificateProblem(f"expected a host name or an address, found {host!r}")
     return x509.DNSName(host)
 

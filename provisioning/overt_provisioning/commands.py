@@ -2,9 +2,10 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
+from msgspec import Meta
 
 from overt.protocol import authority, envelope, fields
 from overt.protocol.documents import Cancellation, ForceLimits
@@ -15,8 +16,10 @@ from overt.protocol.vocabulary import CancellationReason, Kind, Role
 from overt.runtime.cli import NEGATIVE, OK, Failure, Parser
 from overt.runtime.files import write_atomically
 from overt_provisioning import certificates, courier, force, form, keys
-from overt_provisioning.common import add_home, now, passphrase, plainly, read_order, say
+from overt_provisioning.common import add_home, now, opened, passphrase, plainly, read_order, say
 from overt_provisioning.explain import explain
+
+_LONGEST_WAIT_S = 3600
 
 
 def group(subparsers: Any, name: str, text: str) -> Any:  # noqa: ANN401 - argparse keeps the type to itself
@@ -37,7 +40,7 @@ def add_force(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     add_home(create)
     create.add_argument("--force", required=True, type=_slug, help="short name: lower-case letters, digits, dashes")
     create.add_argument("--title", required=True, help="the name in full")
-    create.add_argument("--valid-days", type=int, default=365, help="how long the charter holds (default: %(default)s)")
+    create.add_argument("--valid-days", type=_days, default=365, help="the charter holds (default: %(default)s)")
     create.add_argument("--most-entries", type=int, default=2000, help="largest watchlist (default: %(default)s, O19)")
     create.add_argument("--least-threshold", type=float, default=None, help="lowest threshold that an order may name")
     create.add_argument("--json", action="store_true", help="print JSON")
@@ -101,7 +104,9 @@ def _certificate_client(arguments: argparse.Namespace) -> int:
 
 
 def _certificate_office(arguments: argparse.Namespace) -> int:
-    certificates.make_client(arguments.home, courier.OFFICE, arguments.home / "pki" / "office", passphrase(arguments))
+    certificates.make_client(
+        arguments.home, certificates.OFFICE, arguments.home / "pki" / "office", passphrase(arguments)
+    )
     say(arguments, f"made {arguments.home / 'pki' / 'office.key'} and office.crt")
     return OK
 
@@ -154,18 +159,21 @@ def _order_make(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.home / "charter.json")
     order = form.to_order(form.read(arguments.form), charter.force, arguments.form.parent)
     data = envelope.sign(order, [keys.signer(arguments.home, Role.AUTHORISING_OFFICER, passphrase(arguments))])
+    made = opened(data)
+    authority.check_order_terms(made.document, charter, now())
     write_atomically(arguments.out, data, mode=0o644)
-    digest = envelope.parse(data).digest()
-    say(arguments, f"made the order {digest[:12]}… in {arguments.out}; a second officer must countersign it")
+    say(arguments, f"made the order {made.digest[:12]}… in {arguments.out}; a second officer must countersign it")
     return OK
 
 
 def _order_countersign(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.home / "charter.json")
     data = arguments.order.read_bytes()
-    signed = envelope.countersign(
-        data, Kind.ORDER, keys.signer(arguments.home, Role.SECOND_OFFICER, passphrase(arguments))
-    )
+    parsed = envelope.parse(data, Kind.ORDER)
+    signer = keys.signer(arguments.home, Role.SECOND_OFFICER, passphrase(arguments))
+    if parsed.signers([signer.public_key.keyval["public"]]):
+        raise Failure("this key has signed this order already: another officer must countersign it")
+    signed = envelope.countersign(data, Kind.ORDER, signer)
     checked = authority.check_order(signed, charter, now())
     write_atomically(arguments.order, signed, mode=0o644)
     say(arguments, f"countersigned the order {checked.digest[:12]}…; units will accept it")
@@ -267,7 +275,7 @@ def add_send(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     parser.add_argument("--unit", required=True, type=_slug)
     parser.add_argument("--order", type=Path, required=True, metavar="F", help="the order, which names the unit's key")
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
-    parser.add_argument("--wait", type=float, default=20.0, metavar="S", help="for the receipt (default: %(default)s)")
+    parser.add_argument("--wait", type=_seconds, default=20.0, metavar="S", help="for a receipt (default: %(default)s)")
     parser.add_argument("--receipt", type=Path, metavar="F", help="keep the receipt here")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.set_defaults(handler=plainly(_send))
@@ -286,6 +294,7 @@ def _send(arguments: argparse.Namespace) -> int:
         data=arguments.document.read_bytes(),
         order=order.digest,
     )
+    courier.check(errand)
     data = courier.deliver(errand, courier.office_broker(arguments.home, arguments.broker), arguments.wait)
     if data is None:
         say(arguments, "the broker has it", accepted=None)
@@ -303,6 +312,24 @@ def _send(arguments: argparse.Namespace) -> int:
         detail=receipt.detail,
     )
     return OK if receipt.accepted else NEGATIVE
+
+
+def _days(text: str) -> int:
+    try:
+        found: int = msgspec.convert(text, Annotated[int, Meta(ge=1, le=certificates.AUTHORITY_DAYS)], strict=False)
+    except msgspec.ValidationError:
+        raise argparse.ArgumentTypeError(f"expected 1 to {certificates.AUTHORITY_DAYS} days, found {text!r}") from None
+    return found
+
+
+def _seconds(text: str) -> float:
+    try:
+        found = float(text)
+    except ValueError:
+        found = -1.0
+    if not 0 <= found <= _LONGEST_WAIT_S:
+        raise argparse.ArgumentTypeError(f"expected 0 to {_LONGEST_WAIT_S} seconds, found {text!r}")
+    return found
 
 
 def _slug(text: str) -> str:

@@ -16,13 +16,13 @@ from overt.protocol.vocabulary import Kind
 from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure
 from overt.runtime.mqtt import MqttError
 from overt_provisioning.certificates import CertificateProblem
-from overt_provisioning.courier import CourierProblem
+from overt_provisioning.courier import AddressProblem, CourierProblem
 from overt_provisioning.force import ForceProblem
 from overt_provisioning.form import FormProblem
 from overt_provisioning.keys import KeyProblem, Passphrase
 
 Handler = Callable[[argparse.Namespace], int]
-_BAD = (ProtocolError, CertificateProblem, ForceProblem, FormProblem, KeyProblem)
+_BAD = (ProtocolError, AddressProblem, CertificateProblem, ForceProblem, FormProblem, KeyProblem)
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +63,15 @@ def read_order(path: Path) -> Checked[Order]:
         ProtocolError: Not a well-formed order.
         OSError: It cannot be read.
     """
-    data = path.read_bytes()
+    return opened(path.read_bytes())
+
+
+def opened(data: bytes) -> Checked[Order]:
+    """Open an order without judging it.
+
+    Raises:
+        ProtocolError: Not a well-formed order.
+    """
     parsed = envelope.parse(data, Kind.ORDER)
     return Checked(envelope.decode(parsed, Order), parsed.digest(), data)
 

@@ -7,24 +7,31 @@ from pathlib import Path
 import msgspec
 
 from overt.protocol import envelope, limits
-from overt.protocol.errors import ProtocolError
+from overt.protocol.documents import Cancellation
+from overt.protocol.errors import Malformed, ProtocolError
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down, Topic, Up
-from overt.protocol.vocabulary import Kind
+from overt.protocol.vocabulary import Kind, Refusal
 from overt.runtime import session
 from overt.runtime.broker import Broker, broker_at
 from overt.runtime.mqtt import Acknowledged, Received
 from overt.runtime.session import Session
+from overt_provisioning.certificates import OFFICE
 
-OFFICE = "office"
 KINDS = {Down.ORDER: Kind.ORDER, Down.WATCHLIST: Kind.WATCHLIST, Down.CANCEL: Kind.CANCELLATION}
 _REFUSED = 0x80
 _CONNECT_PATIENCE_S = 10.0
 _AGAIN_S = 5.0
+_LAST_PORT = 65535
+_SEALED = b"age-encryption.org/v1\n"
 
 
 class CourierProblem(Exception):
     """The document could not be delivered, or no answer came. The message says which."""
+
+
+class AddressProblem(Exception):
+    """The broker's address is none. The message says what was expected."""
 
 
 class Errand(msgspec.Struct, frozen=True):
@@ -62,15 +69,39 @@ def office_broker(home: Path, address: str) -> Broker:
     """Return the broker at HOST:PORT, reached with the office's own certificate.
 
     Raises:
-        CourierProblem: Not an address, or a file is missing.
+        AddressProblem: Not an address.
+        CourierProblem: A file is missing.
     """
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdigit():
-        raise CourierProblem(f"expected a broker as HOST:PORT, found {address!r}")
+    number = int(port) if port.isascii() and port.isdigit() and len(port) <= len(str(_LAST_PORT)) else 0
+    if not colon or not host or not 0 < number <= _LAST_PORT:
+        raise AddressProblem(f"expected a broker as HOST:PORT, found {address!r}")
     try:
-        return broker_at(host, int(port), home / "pki", ("ca.pem", "office.crt", "office.key"))
+        return broker_at(host, number, home / "pki", ("ca.pem", "office.crt", "office.key"))
     except ValueError as error:
         raise CourierProblem(f"{error} (make them with 'overt-provision certificate office')") from error
+
+
+def check(errand: Errand) -> None:
+    """Check that a document is what it is sent as, before anyone is bothered with it.
+
+    Raises:
+        ProtocolError: It is not, or it concerns another order.
+    """
+    if errand.what is Down.WATCHLIST:
+        if not errand.data.startswith(_SEALED):
+            raise Malformed("expected an encrypted watchlist, found something else; it was not sent")
+        return
+    parsed = envelope.parse(errand.data, KINDS[errand.what])
+    concerned = parsed.digest()
+    if errand.what is Down.CANCEL:
+        concerned = envelope.decode(parsed, Cancellation).order
+    if concerned != errand.order:
+        raise ProtocolError(
+            Refusal.WRONG_ORDER,
+            f"this {errand.what.value} concerns the order {concerned[:12]}…, in hand is {errand.order[:12]}…; "
+            "it was not sent",
+        )
 
 
 def deliver(errand: Errand, broker: Broker, seconds: float) -> bytes | None:
@@ -116,7 +147,8 @@ class _Exchange:
         self._line, self._errand = line, errand
         self._topic = str(Topic(force=errand.force, unit=errand.unit, leaf=errand.what))
         self._since = datetime.now(UTC) - limits.CLOCK_TOLERANCE
-        self._message_id, self._again_at = -1, 0.0
+        self._sent: set[int] = set()
+        self._again_at = 0.0
         self.acknowledged = False
         self.answer: bytes | None = None
 
@@ -126,14 +158,15 @@ class _Exchange:
         Raises:
             CourierProblem: Refused by the broker, or the connection broke.
         """
-        if time.monotonic() >= self._again_at:
+        if not self._sent or (self.acknowledged and time.monotonic() >= self._again_at):
             # A unit that was never on line before has no session at the broker; it takes the same document only once.
-            self._message_id = self._line.publish(self._topic, self._errand.data, retain=False, expires_in_s=None)
+            # What the broker is still taking in is not sent a second time on top.
+            self._sent.add(self._line.publish(self._topic, self._errand.data, retain=False, expires_in_s=None))
             self._again_at = time.monotonic() + _AGAIN_S
         for happened in self._line.wait(0.2)[0]:
             if isinstance(happened, session.Down):
                 raise CourierProblem(f"the connection broke ({happened.detail}): send it again, the unit takes it once")
-            if isinstance(happened, Acknowledged) and happened.message_id == self._message_id:
+            if isinstance(happened, Acknowledged) and happened.message_id in self._sent:
                 if happened.reason_code >= _REFUSED:
                     raise CourierProblem(f"the broker refuses it (reason {happened.reason_code:#04x})")
                 self.acknowledged = True

@@ -46,7 +46,7 @@ def create(home: Path, force: str, title: str, days: int, limits: ForceLimits, p
         KeyProblem: The passphrase cannot be had.
         OSError: It could not be written; nothing half-made stays.
     """
-    if (home / "charter.json").exists() or (home / "keys").exists():
+    if any((home / name).exists() for name in ("charter.json", "keys", "pki")):
         raise ForceProblem(f"expected an empty folder, found a force in {home}: it is never overwritten")
     passphrase.get()
     made = {role: Ed25519PrivateKey.generate() for role in Role}

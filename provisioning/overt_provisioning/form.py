@@ -137,6 +137,8 @@ def read(path: Path) -> Form:
         if len(data) > _MAX_BYTES:
             raise FormProblem(f"expected a form of at most {_MAX_BYTES:,} bytes in {path}, found {len(data):,}")
         return msgspec.convert(tomllib.loads(data.decode()), Form)
+    except RecursionError as error:
+        raise FormProblem(f"expected an order form in {path}, found one nested too deeply") from error
     except OSError as error:
         raise FormProblem(f"expected an order form in {path}, cannot read it: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
@@ -178,9 +180,9 @@ def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) 
         "false_alert_ceiling": form.recognition.false_alert_ceiling,
         "categories": form.watchlist.categories,
         "watchlist_max_entries": form.watchlist.maximum_entries,
-        "impact_assessment": _paper(form.papers.impact_assessment, folder),
-        "equality_assessment": _paper(form.papers.equality_assessment, folder),
-        "policy": _paper(form.papers.policy, folder),
+        "impact_assessment": _paper("impact_assessment", form.papers.impact_assessment, folder),
+        "equality_assessment": _paper("equality_assessment", form.papers.equality_assessment, folder),
+        "policy": _paper("policy", form.papers.policy, folder),
         "notice": {"text": form.notice.text.strip(), "address": form.notice.address},
         "control_rooms": msgspec.to_builtins(form.control_room),
         "retention": msgspec.to_builtins(form.retention),
@@ -193,6 +195,8 @@ def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) 
 
 def _place(form: PlaceForm) -> dict[str, Any]:
     if form.corners is not None:
+        if form.latitude is not None or form.longitude is not None:
+            raise FormProblem("[place]: expected latitude and longitude, or corners, found both")
         return {"type": "area", "name": form.name, "corners": form.corners}
     if form.latitude is None or form.longitude is None:
         raise FormProblem("[place]: expected latitude and longitude, or corners")
@@ -210,37 +214,44 @@ def _window(form: WindowForm, now: datetime) -> dict[str, datetime]:
 def _unit(form: UnitForm, folder: Path) -> dict[str, Any]:
     if form.identity is None:
         return {"unit": form.name, "key": form.key}
-    path = folder / form.identity
+    if form.name is not None or form.key is not None:
+        raise FormProblem("[[unit]]: expected identity, or name and key, found both")
+    content = _file("[[unit]] identity", folder, form.identity)
     try:
-        identity = msgspec.json.decode(path.read_bytes(), type=d.UnitRef)
-    except OSError as error:
-        raise FormProblem(f"[[unit]]: cannot read {path}: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        raise FormProblem(f"[[unit]]: {path} is not a unit's identity: {error}") from error
+        identity = msgspec.json.decode(content, type=d.UnitRef)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise FormProblem(f"[[unit]] identity: {form.identity} is not a unit's identity: {error}") from error
     return {"unit": identity.unit, "key": identity.key}
 
 
 def _model(form: RecognitionForm, folder: Path) -> str:
     if form.catalogue is None:
         return form.model or ""
-    path = folder / form.catalogue
+    content = _file("[recognition] catalogue", folder, form.catalogue)
     try:
-        found = catalogue.parse(path.read_bytes()).find_set(form.model)
-    except OSError as error:
-        raise FormProblem(f"[recognition]: cannot read {path}: {error.strerror}") from error
+        found = catalogue.parse(content).find_set(form.model)
     except RecognitionError as error:
-        raise FormProblem(f"[recognition]: {error}") from error
+        raise FormProblem(f"[recognition] catalogue: {error}") from error
     return found.digest
 
 
-def _paper(form: PaperForm, folder: Path) -> dict[str, Any]:
+def _paper(name: str, form: PaperForm, folder: Path) -> dict[str, Any]:
+    if (form.file is None) == (form.digest is None):
+        raise FormProblem(f"[papers.{name}]: expected either file or digest")
     if form.file is None:
         return {"title": form.title, "digest": form.digest}
-    try:
-        content = (folder / form.file).read_bytes()
-    except OSError as error:
-        raise FormProblem(f"[papers]: cannot read {folder / form.file}: {error.strerror}") from error
+    content = _file(f"[papers.{name}] file", folder, form.file)
     return {"title": form.title, "digest": hashlib.sha256(content).hexdigest()}
+
+
+def _file(field: str, folder: Path, name: str) -> bytes:
+    path = folder / name
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise FormProblem(f"{field}: cannot read {path}: {error.strerror}") from error
+    except ValueError as error:
+        raise FormProblem(f"{field}: expected the path of a file, found none") from error
 
 
 BLANK = '''\

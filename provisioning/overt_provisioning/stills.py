@@ -1,10 +1,8 @@
-"""Reads stills and enrols them. The images never leave the office: only templates go on."""
+"""Enrols stills. The images never leave the office: only templates go on."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from overt.protocol.limits import TEMPLATE_BYTES, TEMPLATE_VALUES
 from overt.recognition import catalogue
@@ -12,13 +10,7 @@ from overt.recognition.catalogue import Artefact, ModelSet
 from overt.recognition.engine import LiteRtDetector, LiteRtEmbedder
 from overt.recognition.enrol import enrol
 from overt.recognition.errors import RecognitionError
-
-_MAX_FILE_BYTES = 64 * 1024 * 1024
-_MAX_PIXELS = 64_000_000
-
-
-class StillProblem(Exception):
-    """An image cannot be used. The message says why and what to do."""
+from overt_provisioning.images import StillProblem, read_image
 
 
 class ModelProblem(Exception):
@@ -61,63 +53,39 @@ class Enroller:
         return template, min(1.0, max(0.0, float(enrolled.quality.score)))
 
 
-def read_image(path: Path) -> npt.NDArray[np.uint8]:
-    """Read an image file.
-
-    Returns:
-        (height, width, 3) uint8, RGB, upright as its EXIF orientation says.
-
-    Raises:
-        StillProblem: Missing, too large, or not an image.
-    """
-    import av  # noqa: PLC0415 - heavy
-
-    try:
-        if path.stat().st_size > _MAX_FILE_BYTES:
-            raise StillProblem(f"expected an image of at most {_MAX_FILE_BYTES >> 20} MiB")
-        with av.open(str(path), options={"max_pixels": str(_MAX_PIXELS)}) as container:
-            if not container.streams.video or container.streams.video[0].codec_context.name not in _CODECS:
-                raise StillProblem("expected a JPEG, PNG, WebP, BMP or TIFF image, found something else")
-            frame = next(container.decode(video=0))
-            image: npt.NDArray[np.uint8] = frame.to_ndarray(format="rgb24")
-            return np.ascontiguousarray(np.rot90(image, _quarter_turns(frame)))
-    except FileNotFoundError as error:
-        raise StillProblem("expected an image file, found none of that name in the folder") from error
-    except (av.FFmpegError, StopIteration, ValueError, OSError) as error:
-        raise StillProblem("expected a JPEG, PNG, WebP, BMP or TIFF image, cannot read it as one") from error
-
-
 class Faces:
     """The templates enrolled so far, for telling whether a person is listed already under another reference."""
 
     def __init__(self) -> None:
         self._matrix = np.zeros((64, TEMPLATE_VALUES), np.float32)
+        self._owners = np.zeros(64, np.int64)
+        self._count = 0
+        self._numbers: dict[str, int] = {}
         self._references: list[str] = []
 
     def add(self, reference: str, template: bytes) -> None:
         """Remember a template."""
-        count = len(self._references)
-        if count == len(self._matrix):
+        if self._count == len(self._matrix):
             self._matrix = np.concatenate([self._matrix, np.zeros_like(self._matrix)])
-        self._matrix[count] = np.frombuffer(template, "<f4")
-        self._references.append(reference)
+            self._owners = np.concatenate([self._owners, np.zeros_like(self._owners)])
+        if reference not in self._numbers:
+            self._numbers[reference] = len(self._references)
+            self._references.append(reference)
+        self._matrix[self._count] = np.frombuffer(template, "<f4")
+        self._owners[self._count] = self._numbers[reference]
+        self._count += 1
 
     def nearest(self, template: bytes, but: str) -> tuple[str | None, float]:
         """Return the reference of the nearest face of anyone else, and the cosine with it; None when there is none."""
-        others = [index for index, reference in enumerate(self._references) if reference != but]
-        if not others:
+        if not self._count:
             return None, -1.0
-        scores = self._matrix[others] @ np.frombuffer(template, "<f4")
+        owners = self._owners[: self._count]
+        scores = self._matrix[: self._count] @ np.frombuffer(template, "<f4")
+        scores[owners == self._numbers.get(but, -1)] = -np.inf
         best = int(np.argmax(scores))
-        return self._references[others[best]], float(scores[best])
-
-
-_CODECS = frozenset({"mjpeg", "png", "webp", "bmp", "tiff"})
-
-
-def _quarter_turns(frame: Any) -> int:  # noqa: ANN401 - the package has no types
-    """Return how many quarter turns against the clock bring an image upright (FFmpeg's display rotation)."""
-    return round(int(getattr(frame, "rotation", 0) or 0) / 90) % 4
+        if np.isneginf(scores[best]):
+            return None, -1.0
+        return self._references[owners[best]], float(scores[best])
 
 
 def _choose(models: Path, digest: str) -> ModelSet:

@@ -15,7 +15,7 @@ from overt.protocol.authority import Checked
 from overt.protocol.documents import Entry, Order, Watchlist
 from overt.protocol.envelope import verify
 from overt.protocol.errors import NotAuthorised
-from overt.protocol.limits import WATCHLIST_MAX_TEMPLATES_PER_ENTRY
+from overt.protocol.limits import WATCHLIST_MAX_AGE, WATCHLIST_MAX_TEMPLATES_PER_ENTRY
 from overt.protocol.reports import Receipt
 from overt.protocol.vocabulary import Kind, Role
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure
@@ -131,7 +131,8 @@ def draft(
     Returns:
         Entries in the making, and a line for each row.
     """
-    from overt_provisioning.stills import Faces, StillProblem  # noqa: PLC0415 - heavy, and help must be quick
+    from overt_provisioning.images import StillProblem  # noqa: PLC0415 - heavy, and help must be quick
+    from overt_provisioning.stills import Faces  # noqa: PLC0415 - the same
 
     faces = Faces()
     drafts: dict[str, Draft] = {}
@@ -190,6 +191,10 @@ def _check_row(row: Row, order: Order, drafts: dict[str, Draft]) -> None:
         raise RowProblem("expires: expected a time to come, found one that is past")
     if row.reviewed > moment:
         raise RowProblem("reviewed: expected a time that is past (O5), found one to come")
+    if moment - row.reviewed > WATCHLIST_MAX_AGE:
+        raise RowProblem(
+            "reviewed: expected a review for this deployment, of the last 24 hours (O5), found an older one"
+        )
     if known is None and len(drafts) >= order.watchlist_max_entries:
         raise RowProblem(f"expected at most {order.watchlist_max_entries} people, the order's limit (O19)")
     if known is not None and len(known.templates) >= WATCHLIST_MAX_TEMPLATES_PER_ENTRY:

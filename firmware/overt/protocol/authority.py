@@ -75,9 +75,21 @@ def check_order(data: bytes, charter: Charter, now: datetime) -> Checked[Order]:
         ProtocolError: With the rule that is broken.
     """
     checked = check_order_signatures(data, charter)
-    _check_window(checked.document, charter, now)
-    _check_order_limits(checked.document, charter)
+    check_order_terms(checked.document, charter, now)
     return checked
+
+
+def check_order_terms(order: Order, charter: Charter, now: datetime) -> None:
+    """Check what an order asks for, whoever has signed it: this force, a window that is not over, every limit.
+
+    It is for those who write an order, before the second officer has signed.
+
+    Raises:
+        ProtocolError: With the rule that is broken.
+    """
+    _require_force(order.force, charter)
+    _check_window(order, charter, now)
+    _check_order_limits(order, charter)
 
 
 def check_order_signatures(data: bytes, charter: Charter) -> Checked[Order]:

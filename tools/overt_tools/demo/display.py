@@ -14,7 +14,7 @@ from overt_tools.demo.feed import Event
 _WORDS = {
     "idle": "idle: nothing is recognised, no order is in force",
     "armed": "armed: the order and the watchlist are here, recognition waits for its conditions",
-    "recognising": "RECOGNISING: the lamp is lit and the notice is public",
+    "recognising": "RECOGNISING: the order is in force and the lamp is proven lit",
     "paused": "paused: recognition is off",
     "erasing": "erasing: the deployment is over",
     "maintenance": "maintenance: matching is impossible",
