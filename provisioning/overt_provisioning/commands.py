@@ -246,7 +246,7 @@ def _inspect(arguments: argparse.Namespace) -> int:
     if arguments.charter:
         charter = force.read_charter(arguments.charter)
         signed = parsed.signers(key.public for key in charter.keys.values())
-        posts = [key.post for key in charter.keys.values() if key.public in signed]
+        posts = sorted(key.post for key in charter.keys.values() if key.public in signed)
     shown = {
         "kind": parsed.kind,
         "digest": parsed.digest(),

@@ -113,7 +113,7 @@ def deliver(errand: Errand, broker: Broker, seconds: float) -> bytes | None:
         seconds: How long to wait for the receipt; 0 waits for the broker's acknowledgement only.
 
     Returns:
-        The receipt's envelope, verified; None when `seconds` is 0.
+        The receipt's envelope, verified; None when `seconds` is 0 and none was there at once.
 
     Raises:
         CourierProblem: No broker, refused by the broker, or no answer in time.
@@ -185,13 +185,16 @@ class _Exchange:
 
 def _exchange(line: Session, errand: Errand, seconds: float) -> bytes | None:
     exchange = _Exchange(line, errand)
-    deadline = time.monotonic() + max(seconds, _CONNECT_PATIENCE_S)
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + _CONNECT_PATIENCE_S
+    while not exchange.acknowledged and exchange.answer is None:
+        if time.monotonic() > deadline:
+            raise CourierProblem("the broker did not acknowledge it in time: send it again, the unit takes it once")
         exchange.turn()
-        if exchange.answer is not None or (seconds == 0 and exchange.acknowledged):
-            return exchange.answer
-    if not exchange.acknowledged:
-        raise CourierProblem("the broker did not acknowledge it in time: send it again, the unit takes it once")
-    raise CourierProblem(
-        f"the broker has it, but {errand.unit} did not answer within {seconds:g} s: is the unit on line?"
-    )
+    deadline = time.monotonic() + seconds
+    while exchange.answer is None and seconds > 0:
+        if time.monotonic() > deadline:
+            raise CourierProblem(
+                f"the broker has it, but {errand.unit} did not answer within {seconds:g} s: is the unit on line?"
+            )
+        exchange.turn()
+    return exchange.answer

@@ -109,6 +109,6 @@ def _decoder(data: bytes) -> str:
         found = "webp"
     if found is None:
         raise StillProblem(f"expected {_KINDS}, found something else")
-    if found == "mjpeg" and data.rfind(_END_OF_IMAGE) < data.rfind(_START_OF_SCAN):
+    if found == "mjpeg" and data.rfind(_END_OF_IMAGE) <= data.rfind(_START_OF_SCAN):
         raise StillProblem("expected a whole JPEG image, found one that is cut short")
     return found

@@ -135,7 +135,7 @@ class Office:
         parsed = envelope.parse(data, Kind.ORDER)
         return Checked(envelope.decode(parsed, Order), parsed.digest(), data)
 
-    def receive(self, order: Checked[Order], unit: Party, **changes: Any) -> str:
+    def receive(self, order: Checked[Order], by: Party, /, **changes: Any) -> str:
         """Write the receipt with which a unit accepts an order; return the identity of its deployment key."""
         identity, recipient = sealing.new_identity()
         fields: dict[str, Any] = {
@@ -149,7 +149,7 @@ class Office:
             "log_position": 1,
             "recipient": recipient,
         }
-        self.receipt.write_bytes(envelope.sign(Receipt(**{**fields, **changes}), [unit.signer]))
+        self.receipt.write_bytes(envelope.sign(Receipt(**{**fields, **changes}), [by.signer]))
         return identity
 
     def list(self, rows: Iterable[dict[str, str]], *more: object, models: Path = MODELS) -> Said:
