@@ -45,7 +45,8 @@ def test_an_alert_for_another_entry_is_false_and_finds_no_passage() -> None:
 
 
 def test_a_passage_that_was_not_played_to_its_end_is_not_missed_and_its_alert_is_not_false() -> None:
-    assert judged(alert(4), alert(16), played=17) == (1, 0, 0)
+    assert judged(alert(4), alert(16), played=17) == (2, 0, 0)
+    assert judged(alert(4), played=17) == (1, 0, 0)
 
 
 def test_footage_played_again_has_its_passages_again() -> None:

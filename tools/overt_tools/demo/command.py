@@ -59,10 +59,11 @@ def _demo(arguments: argparse.Namespace) -> int:
     if not 1 <= arguments.minutes <= 24 * 60:
         raise Failure(f"expected a window of 1 to 1440 minutes, found {arguments.minutes}", BAD_INPUT)
     known = _check_models(arguments.models)
+    from overt_tools.demo import terminal  # noqa: PLC0415 - help must be quick
     from overt_tools.demo.deployment import Plan, run  # noqa: PLC0415 - heavy, and help must be quick
 
     arguments.work.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(arguments.work.parent / "demo.lock"):
+    with _alone(arguments.work.parent / "demo.lock"), terminal.taken():
         return run(
             Plan(
                 models=arguments.models.resolve(),

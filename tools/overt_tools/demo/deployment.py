@@ -22,6 +22,7 @@ from overt_tools.scene.errors import SceneError
 
 _START_PATIENCE_S = 30.0
 _ERASURE_PATIENCE_S = 15.0
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def run(plan: Plan, cast_of: Callable[[Plan, stage.Folders], Cast] = Cast) -> in
     Raises:
         Failure: It cannot be played; the message says what is missing.
     """
-    for number in (signal.SIGINT, signal.SIGTERM):  # a shell starts what runs in its background with SIGINT ignored
+    for number in _ENDING:  # a shell starts what runs in its background with SIGINT ignored
         signal.signal(number, _interrupt)
     try:
         story = Story(read_footage(plan.scene))
@@ -226,7 +227,7 @@ def _interrupt(*_: object) -> None:
 @contextlib.contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Let nothing interrupt the clean-up: it is short, and it is what takes the processes and the keys away."""
-    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in _ENDING}
     try:
         yield
     finally:

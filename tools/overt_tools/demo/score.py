@@ -59,7 +59,8 @@ def score(
         passages: The footage's ground truth, all passages.
         alerts: What arrived.
         enrolled: The reference of the listed volunteer's entry.
-        played_ns: How much of the footage was played; a passage that was not played to its end is not counted.
+        played_ns: How much of the footage was played. A passage that was not played to its end cannot be missed: it is
+            counted when it has raised its alert.
         faces_seen: The unit's own count.
 
     A second alert for one passage is false: the promise is once per passage.
@@ -76,7 +77,7 @@ def score(
             found.add(passage.id)
     latencies = sorted(alert.latency_ms for alert in alerts)
     return Score(
-        passages=len(listed),
+        passages=len(listed) + sum(1 for passage in unfinished if passage.id in found),
         alerts=len(alerts),
         missed=sum(1 for passage in listed if passage.id not in found),
         false=false,
