@@ -21,8 +21,7 @@ from overt.protocol.vocabulary import Kind, Role
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure
 from overt.runtime.files import write_atomically
 from overt_provisioning import force, keys, manifest
-from overt_provisioning.commands import group
-from overt_provisioning.common import add_home, now, passphrase, plainly, say
+from overt_provisioning.common import add_home, group, now, passphrase, plainly, say
 from overt_provisioning.manifest import ManifestProblem, Row, RowProblem
 
 if TYPE_CHECKING:
