@@ -115,7 +115,6 @@ class Refusal(StrEnum):
     NO_ASSURANCE = "no_assurance"
     NO_ORDER = "no_order"
     BUSY = "busy"
-    UNSUPPORTED = "unsupported"
 
 
 class ClockQuality(StrEnum):

@@ -13,6 +13,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -285,7 +286,26 @@ class Vault:
         Raises:
             OSError: Something could not be removed.
         """
-        _erase_folder(self._deployments / digest)
+        if _erase_folder(self._deployments / digest) and not any(self._deployments.iterdir()):
+            self._renew_storage_key()
+
+    def _renew_storage_key(self) -> None:
+        """Replace the key that the deployments' keys were sealed under: copies of them are useless to the unit too.
+
+        A key that the supervisor keeps (`CREDENTIALS_DIRECTORY`) is the supervisor's to replace.
+        """
+        path = _find_key(self._state, "storage.key")
+        if path.parent != self._state / "keys":
+            return
+
+        def make() -> tuple[bytes, None]:
+            identity, recipient = sealing.new_identity()
+            with path.open("r+b") as before:  # held open: it is overwritten once its successor is durable
+                write_atomically(path, identity.encode())
+                _overwrite(before)
+            return recipient.encode(), None
+
+        self._storage_recipient = in_child(make)[0].decode()
 
 
 def read_charter(data: bytes) -> Charter:
@@ -297,23 +317,24 @@ def read_charter(data: bytes) -> Charter:
     return envelope.decode(envelope.parse(data, Kind.CHARTER), Charter)
 
 
-def _erase_folder(folder: Path) -> None:
+def _erase_folder(folder: Path) -> bool:
+    """Overwrite and remove a folder of files; say whether there was one."""
     if not folder.is_dir():
-        return
+        return False
     for path in sorted(folder.iterdir(), key=lambda path: path.name not in {"key.sealed", "loan.json"}):  # keys first
-        with contextlib.suppress(OSError):  # a disk that takes no writes still takes removals
-            _overwrite(path)
+        with contextlib.suppress(OSError), path.open("r+b") as file:  # a disk that takes no writes takes removals
+            _overwrite(file)
         path.unlink()
         sync_folder(folder)
     shutil.rmtree(folder)
     sync_folder(folder.parent)
+    return True
 
 
-def _overwrite(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(os.urandom(path.stat().st_size))
-        file.flush()
-        os.fsync(file.fileno())
+def _overwrite(file: BinaryIO) -> None:
+    file.write(os.urandom(os.fstat(file.fileno()).st_size))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _read_key(state: Path, name: str) -> bytes:
