@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from overt.protocol import envelope, keys, limits
+from overt.protocol.documents import Cancellation
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
 from overt.protocol.reports import Checkpoint, Status
 from overt.protocol.vocabulary import Kind, Refusal
@@ -140,3 +141,10 @@ def _sealed(payload: bytes) -> bytes:
     dsse = Dsse(payload, envelope.payload_type(Kind.CHECKPOINT), {})
     dsse.sign(keys.signer_of(PRIVATE))
     return json.dumps(dsse.to_dict()).encode()
+
+
+def test_the_name_of_an_unknown_field_reaches_no_terminal_as_it_came() -> None:
+    payload = b'{"type":"cancellation","\x1b[2J\\n\xe2\x80\xae":1}'.replace(b"\x1b", b"\\u001b")
+    with pytest.raises(Malformed) as refused:
+        envelope.decode(envelope.Envelope(Kind.CANCELLATION, payload, {}), Cancellation)
+    assert refused.value.detail.isprintable()

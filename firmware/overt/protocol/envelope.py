@@ -215,7 +215,6 @@ def _decode(envelope: Envelope, type_: type[A]) -> A:
     try:
         return msgspec.json.decode(envelope.payload, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
-        # msgspec's words name the field and the bound, and never repeat the value.
         raise Malformed(f"this {envelope.kind.value} is not well formed: {_first_line(error)}") from error
 
 
@@ -257,4 +256,6 @@ def _wire(dsse: Dsse) -> bytes:
 
 
 def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or ["unreadable"])[0][:160]
+    """Return what is wrong, fit for a terminal: of the sender's text it may repeat the name of an unknown field."""
+    line = (str(error).splitlines() or ["unreadable"])[0][:160]
+    return "".join(c if c.isprintable() else "?" for c in line)
