@@ -1,6 +1,7 @@
 """What bytes from outside meet first, and what must hold of it: one clear error, or something that is wholly lawful."""
 
 import contextlib
+import copy
 import json
 import random
 from collections.abc import Callable
@@ -131,7 +132,22 @@ def _signed(data: bytes, *roles: Role) -> set[Role]:
 
 # Lawfully signed nonsense: what an officer's own broken or hostile software would send.
 
-_EXTREMES = [None, True, 0, -1, 2**63, 1e308, "", "x" * 300, "\x1b[2J", "2026-11-23T09:00:00", [], {}, [[]], "0" * 64]
+_EXTREMES: tuple[object, ...] = (
+    None,
+    True,
+    0,
+    -1,
+    2**63,
+    1e308,
+    "",
+    "x" * 300,
+    "\x1b[2J",
+    "2026-11-23T09:00:00",
+    [],
+    {},
+    [[]],
+    "0" * 64,
+)
 
 
 def resigned(seed: int) -> bytes:
@@ -172,7 +188,7 @@ def _alter(node: object, rng: random.Random) -> None:
         if isinstance(node[index], dict | list) and node[index] and rng.random() < 0.6:
             _alter(node[index], rng)
         else:
-            node[index] = rng.choice(_EXTREMES)
+            node[index] = copy.deepcopy(rng.choice(_EXTREMES))
 
 
 def _change(node: dict[str, object], key: str, rng: random.Random) -> None:
@@ -180,10 +196,10 @@ def _change(node: dict[str, object], key: str, rng: random.Random) -> None:
     if act == 0:
         del node[key]
     elif act == 1:
-        node[f"{key}x"] = node[key]
+        node[f"{key}x"] = copy.deepcopy(node[key])
     elif act == 2 and isinstance(node[key], str):
         node[key] = str(node[key])[:-1] + chr(rng.randrange(1, 0x3000))
     elif act == 3 and isinstance(node[key], list):
         node[key] = list(node[key]) * rng.choice([2, 50])  # type: ignore[call-overload]  # checked to be a list
     else:
-        node[key] = rng.choice(_EXTREMES)
+        node[key] = copy.deepcopy(rng.choice(_EXTREMES))

@@ -49,6 +49,10 @@ class DeskBench(Enrolled):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
+        self.open(folder)
+
+    def open(self, folder: Path) -> None:
+        """Start for the first time."""
         self.folder = folder
         self.world = World(folder)
         self.wake()
