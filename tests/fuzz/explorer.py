@@ -25,7 +25,6 @@ def main() -> None:
         f"-runs={runs}",
         "-max_len=8192",
         "-timeout=20",
-        "-verbosity=0",
         f"-artifact_prefix={folder}/",
         "-seed=1",
     ]
