@@ -25,6 +25,8 @@ def type_at(command: list[str], keys: bytes, cwd: Path) -> tuple[str, int]:
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(cwd)
+        for name in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS"):  # a make that runs the tests is not a part of this one
+            os.environ.pop(name, None)
         os.execvp(command[0], command)  # noqa: S606 - the child of a fork has nothing else to do
     shown = b""
     try:

@@ -149,7 +149,7 @@ def test_garbage_is_refused_whatever_it_is_sent_as(bench: DeskBench, leaf: Down,
         bench.give(Down.ORDER, bench.order().data)
     receipt = bench.give(leaf, data)
     assert not receipt.accepted
-    assert receipt.refusal in {Refusal.MALFORMED, Refusal.NOT_READABLE, Refusal.UNSUPPORTED}
+    assert receipt.refusal in {Refusal.MALFORMED, Refusal.NOT_READABLE}
 
 
 @pytest.mark.parametrize("leaf", [Down.ORDER, Down.CANCEL, Down.LOAN])

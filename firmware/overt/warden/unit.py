@@ -81,6 +81,10 @@ class Unit:
             if isinstance(kept, Unreadable) or self.in_hand is not None:
                 self._ender.give_up(kept.digest, Ending.KEY_LOST)
                 continue
+            if self._still_lawful(kept) and self._store.find("order.accepted", kept.digest) is None:
+                # A power cut came between keeping and logging it: nobody was told that it was accepted.
+                self._vault.erase(kept.digest)
+                continue
             self.take_up(kept)
             if self.lending.is_over:
                 self.end(Ending.LOAN_OVER)
