@@ -175,7 +175,7 @@ def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) 
         "issued": now,
         "window": _window(form.window, now),
         "units": [_unit(unit, folder) for unit in form.unit],
-        "model": _model(form.recognition, folder),
+        "model": find_model(form.recognition, folder),
         "threshold": form.recognition.threshold,
         "false_alert_ceiling": form.recognition.false_alert_ceiling,
         "categories": form.watchlist.categories,
@@ -211,6 +211,17 @@ def _window(form: WindowForm, now: datetime) -> dict[str, datetime]:
     return {"start": form.start, "end": form.end}
 
 
+def find_start(form: WindowForm) -> datetime | None:
+    """Return when the window starts; None when that is the moment of signing.
+
+    Raises:
+        FormProblem: Not a time with its zone.
+    """
+    if form.start is not None and form.start.tzinfo is None:
+        raise FormProblem("[window] start: expected a time with its zone, such as 2026-11-23T09:00:00Z")
+    return form.start
+
+
 def _unit(form: UnitForm, folder: Path) -> dict[str, Any]:
     if form.identity is None:
         return {"unit": form.name, "key": form.key}
@@ -224,7 +235,12 @@ def _unit(form: UnitForm, folder: Path) -> dict[str, Any]:
     return {"unit": identity.unit, "key": identity.key}
 
 
-def _model(form: RecognitionForm, folder: Path) -> str:
+def find_model(form: RecognitionForm, folder: Path) -> str:
+    """Return the digest of the model set that a form names; paths in the form are relative to `folder`.
+
+    Raises:
+        FormProblem: The catalogue cannot be read, or has no such set.
+    """
     if form.catalogue is None:
         return form.model or ""
     content = _file("[recognition] catalogue", folder, form.catalogue)

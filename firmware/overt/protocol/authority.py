@@ -4,13 +4,13 @@ Pure functions of bytes, trusted values and the time. The unit decides with them
 before it sends anything, a control room checks the order it works under.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 import msgspec
 
 from overt.protocol import envelope, limits
-from overt.protocol.documents import Cancellation, Charter, Order, Watchlist
+from overt.protocol.documents import Cancellation, Charter, Entry, ForceLimits, Order, Watchlist
 from overt.protocol.envelope import Envelope
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
 from overt.protocol.vocabulary import Category, Kind, Refusal, Role, UseCase
@@ -149,7 +149,7 @@ def check_watchlist(data: bytes, charter: Charter, order: Checked[Order], now: d
         raise ProtocolError(
             Refusal.EXPIRED, "this watchlist was made more than 24 hours ago (O7): review it and make it anew"
         )
-    _check_entries(watchlist, order.document, now)
+    _check_entries(watchlist, order.document, charter.limits, now)
     return Checked(watchlist, parsed.digest(), data)
 
 
@@ -265,7 +265,7 @@ def _check_order_limits(order: Order, charter: Charter) -> None:
         )
 
 
-def _check_entries(watchlist: Watchlist, order: Order, now: datetime) -> None:
+def _check_entries(watchlist: Watchlist, order: Order, limit: ForceLimits, now: datetime) -> None:
     entries = watchlist.entries
     if len(entries) > order.watchlist_max_entries:
         raise ProtocolError(
@@ -279,9 +279,27 @@ def _check_entries(watchlist: Watchlist, order: Order, now: datetime) -> None:
             raise ProtocolError(
                 Refusal.LIMIT, f"the entry {entry.reference} is in a category that the order does not permit (O2)"
             )
-        if entry.under_18 and not entry.under_18_rationale:
-            raise ProtocolError(Refusal.LIMIT, f"the entry {entry.reference} is under 18 and gives no rationale (O9)")
+        _check_age(entry, limit, watchlist.made)
         if entry.expires <= now:
             raise ProtocolError(Refusal.EXPIRED, f"the entry {entry.reference} has expired")
         if entry.reviewed > watchlist.made or watchlist.made - entry.reviewed > limits.WATCHLIST_MAX_AGE:
             raise ProtocolError(Refusal.LIMIT, f"the entry {entry.reference} was not reviewed for this deployment (O5)")
+
+
+def _check_age(entry: Entry, limit: ForceLimits, made: datetime) -> None:
+    """Check what depends on a person's age: who authorised it (O9), and how old the image may be (O5)."""
+    days = limit.image_max_age_days
+    if entry.under_18:
+        days = limit.image_max_age_days_under_18
+        if not entry.under_18_rationale:
+            raise ProtocolError(Refusal.LIMIT, f"the entry {entry.reference} is under 18 and gives no rationale (O9)")
+        second = entry.under_18_authorised_by
+        if second is None or second.strip().casefold() == entry.reviewed_by.strip().casefold():
+            raise ProtocolError(
+                Refusal.LIMIT,
+                f"the entry {entry.reference} is under 18 and no post other than its reviewer's authorised it (O9)",
+            )
+    if not -limits.CLOCK_TOLERANCE <= made - entry.image_date <= timedelta(days=days):
+        raise ProtocolError(
+            Refusal.LIMIT, f"the entry {entry.reference} has an image older than {days:,} days, or not yet taken (O5)"
+        )

@@ -23,6 +23,8 @@ OTHER_FACE = 0.25
 MIN_SIDE, MAX_SIDE = 64, 10_000
 """Sides of a still in pixels."""
 
+Box = tuple[float, float, float, float]
+
 _FILLS = (1.0, 0.5, 0.25)
 """How much of the detector's view the still is made to fill. A face that fills a large still is found at the less."""
 
@@ -46,10 +48,12 @@ class Enrolled:
     Attributes:
         template: (128,) float32, length 1.
         quality: Of the face it was made from.
+        box: Where that face is: left, top, width, height in pixels of the still.
     """
 
     template: Floats = field(repr=False)
     quality: Quality
+    box: Box
 
 
 def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENROLMENT_GATES) -> Enrolled:
@@ -68,9 +72,12 @@ def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENR
     """
     frame, found = find_faces(rgb, detector)
     found = _without_background(found)
+    boxes = tuple(_box(box) for box in found.boxes)
     if len(found) != 1:
         reason = Unsuitable.SEVERAL_FACES if len(found) else Unsuitable.NO_FACE
-        raise EnrolmentRefused(reason, f"expected exactly one face, found {len(found) or 'none'}: use another image")
+        raise EnrolmentRefused(
+            reason, f"expected exactly one face, found {len(found) or 'none'}: use another image", boxes
+        )
     box, points = found.boxes[0], found.points[0]
     aligned = align(frame, points)
     faces = aligned[None]
@@ -79,14 +86,19 @@ def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENR
         quality = assess(frame, box, points, aligned)
         why = gates.reason(quality)
         if why is not None:
-            raise EnrolmentRefused(why, _WHY[why].format(gates=gates, quality=quality))
+            raise EnrolmentRefused(why, _WHY[why].format(gates=gates, quality=quality), boxes)
         embedder.embed(faces, template)
-        return Enrolled(template[0].copy(), quality)
+        return Enrolled(template[0].copy(), quality, boxes[0])
     finally:
         aligned.fill(0)
         template.fill(0)
         embedder.flush()
         detector.flush()
+
+
+def _box(box: Floats) -> Box:
+    left, top, width, height = (float(value) for value in box)
+    return left, top, width, height
 
 
 def find_faces(rgb: Bytes, detector: Detector) -> tuple[Frame, Detections]:
