@@ -23,6 +23,14 @@ OTHER_FACE = 0.25
 MIN_SIDE, MAX_SIDE = 64, 10_000
 """Sides of a still in pixels."""
 
+SIDEWAYS = 0.01
+"""A face that the detector is surer of by this after a quarter turn stands on its side or on its head.
+
+Measured on 11 stills of a face and turned copies: upright ones lose 0.03 to 0.25 of the score by any quarter turn; from
+a tilt of about 60 degrees on, where templates become useless, they gain 0.02 to 0.1. The five points do not tell: the
+detector fits an upright face to a lying one.
+"""
+
 Box = tuple[float, float, float, float]
 
 _FILLS = (1.0, 0.5, 0.25)
@@ -39,6 +47,7 @@ _WHY = {
     Unsuitable.TOO_FLAT: "expected a face with contrast, found next to none: use another image",
     Unsuitable.BLURRED: "expected a sharp face, found it blurred: use another image",
 }
+_LYING = "expected an upright face, found it on its side or on its head: turn the image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +96,8 @@ def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENR
         why = gates.reason(quality)
         if why is not None:
             raise EnrolmentRefused(why, _WHY[why].format(gates=gates, quality=quality), boxes)
+        if not _stands_upright(rgb, boxes[0], detector):
+            raise EnrolmentRefused(Unsuitable.TILTED, _LYING, boxes)
         embedder.embed(faces, template)
         return Enrolled(template[0].copy(), quality, boxes[0])
     finally:
@@ -128,6 +139,25 @@ def _without_background(found: Detections) -> Detections:
         return found
     widths = found.boxes[:, 2]
     return found.take(np.asarray(widths >= OTHER_FACE * widths.max()))
+
+
+def _stands_upright(rgb: Bytes, box: Box, detector: Detector) -> bool:
+    """Tell whether the detector is surer of a face as it stands than after any quarter turn."""
+    left, top, width, height = box
+    side = max(4, round(2 * max(width, height)))
+    x, y = round(left + width / 2 - side / 2), round(top + height / 2 - side / 2)
+    rows, columns = slice(max(0, y), min(rgb.shape[0], y + side)), slice(max(0, x), min(rgb.shape[1], x + side))
+    around = np.zeros((side, side, 3), np.uint8)
+    around[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = rgb[rows, columns]
+    # Half of the view: a face of a quarter of it is found best.
+    fitted = resize(around, min(detector.size) // 2, min(detector.size) // 2)[..., ::-1]
+    small = np.zeros((detector.size[1], detector.size[0], 3), np.uint8)
+    scores = []
+    for turns in range(4):
+        small[: fitted.shape[0], : fitted.shape[1]] = np.rot90(fitted, turns)
+        found = decode(detector.detect(small), detector.size, 1.0)
+        scores.append(float(found.scores.max(initial=0.0)))
+    return max(scores[1:]) <= scores[0] + SIDEWAYS
 
 
 def frame_from_rgb(rgb: Bytes, detector_size: tuple[int, int], fill: float = 1.0) -> Frame:
