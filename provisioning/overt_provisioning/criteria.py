@@ -89,10 +89,15 @@ def judge_among(row: Row, first: Row | None, images: int, people: int, criteria:
         yield Finding(
             Reason.TOO_MANY_IMAGES, f"expected at most {WATCHLIST_MAX_TEMPLATES_PER_ENTRY} images of one person"
         )
-    same = msgspec.structs.replace(first, image=row.image, image_date=row.image_date)
-    if same != row:
+    differing = [
+        name
+        for name in row.__struct_fields__
+        if name not in {"image", "image_date"} and getattr(row, name) != getattr(first, name)
+    ]
+    if differing:
         yield Finding(
-            Reason.OTHER_PARTICULARS, "expected the same particulars in every row of one reference, found others"
+            Reason.OTHER_PARTICULARS,
+            f"expected the same particulars in every row of one reference, found another {', '.join(differing)}",
         )
 
 

@@ -74,6 +74,12 @@ _BLANK = {
     "reviewed": Reason.NOT_REVIEWED,
 }
 """Fields whose want has a name of its own."""
+_WANTED = {
+    "legal_basis": "the legal basis on which the person is listed (O5)",
+    "image_source": "where the image comes from (O5)",
+    "reviewed_by": "the post that reviewed the entry (O5)",
+    "reviewed": "when the entry was reviewed (O5)",
+}
 
 
 def read(path: Path) -> list[dict[str, str]]:
@@ -160,7 +166,7 @@ def _value(name: str, text: str) -> object:
     if name.startswith("under_18_") and not text:
         return None
     if name in _BLANK and is_placeholder(text):
-        raise ValueError(f"expected what it is, found {'nothing' if not text else 'a word that says nothing'}")
+        raise ValueError(f"expected {_WANTED[name]}, found {'nothing' if not text else 'a word that says nothing'}")
     try:
         value: object = msgspec.convert(text, _TYPES[name])
     except msgspec.ValidationError as error:

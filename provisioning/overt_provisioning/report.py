@@ -8,7 +8,7 @@ import base64
 import html
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,7 @@ from overt.runtime.files import write_atomically
 from overt_provisioning.criteria import Criteria
 from overt_provisioning.drafting import Judged, Line
 from overt_provisioning.findings import ADVICE, Finding, Reason
+from overt_provisioning.obligations import legend
 from overt_provisioning.report_page import FOOT, HEAD
 
 HTML_ENDINGS = (".html", ".htm")
@@ -158,8 +159,13 @@ def _reasons(reasons: Counter[Reason]) -> str:
         "<table><caption>Why rows were refused (a row can have several reasons)</caption>\n"
         '<thead><tr><th scope="col">Reason</th><th scope="col" class="number">Rows</th>'
         '<th scope="col">Obligation</th><th scope="col">What to do</th></tr></thead>\n'
-        f"<tbody>\n{rows}</tbody></table>\n"
+        f"<tbody>\n{rows}</tbody></table>\n{_legend(reasons)}"
     )
+
+
+def _legend(reasons: Iterable[Reason]) -> str:
+    named = " ".join(ADVICE[reason].obligation or "" for reason in reasons)
+    return "".join(f'<p class="file">{_text(line)}.</p>\n' for line in legend(named))
 
 
 def _lost(references: set[str]) -> str:
@@ -172,7 +178,7 @@ def _lost(references: set[str]) -> str:
 
 def _refused(judged: Judged) -> str:
     line = judged.line
-    reasons = "".join(_finding(finding) for finding in (*line.refusals, *line.notes))
+    reasons = "".join(_finding(finding) for finding in line.refusals) + _notes(line)
     return (
         f"<li>{_picture(judged)}<div><h3>Row {line.row}: {_text(line.reference or 'no reference')}</h3>\n"
         f'<p class="file">{_text(line.image or "no image named")}</p>\n<dl>{reasons}</dl></div></li>\n'
@@ -181,7 +187,7 @@ def _refused(judged: Judged) -> str:
 
 def _accepted(judged: Judged) -> str:
     line = judged.line
-    notes = "".join(_finding(finding) for finding in line.notes)
+    notes = _notes(line)
     return (
         f"<li>{_picture(judged)}<div><h3>{_text(line.reference)}</h3>\n"
         f'<p class="file">row {line.row}, {_text(line.image)}</p>\n'
@@ -190,9 +196,13 @@ def _accepted(judged: Judged) -> str:
     )
 
 
-def _finding(finding: Finding) -> str:
+def _notes(line: Line) -> str:
+    return "".join(_finding(finding, "Note: ", ' class="note"') for finding in line.notes)
+
+
+def _finding(finding: Finding, mark: str = "", style: str = "") -> str:
     advice = ADVICE[finding.reason]
-    return f"<dt>{_text(advice.title)}</dt><dd>{_text(finding.detail)}</dd><dd>{_text(advice.todo)}</dd>\n"
+    return f"<dt{style}>{mark}{_text(advice.title)}</dt><dd>{_text(finding.detail)}</dd><dd>{_text(advice.todo)}</dd>\n"
 
 
 def _picture(judged: Judged) -> str:

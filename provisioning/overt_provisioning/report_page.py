@@ -37,6 +37,7 @@ li img { max-width: 100%; height: auto; align-self: start; justify-self: start; 
 li p { margin: 0; }
 dl { margin: 0; }
 dt { font-weight: bold; color: #8c0000; }
+dt.note { color: #003c82; }
 dd { margin: 0; overflow-wrap: anywhere; }
 dd + dd { margin-bottom: .5rem; }
 dd + dd::before { content: "What to do: "; font-weight: bold; }
@@ -55,7 +56,7 @@ dd + dd::before { content: "What to do: "; font-weight: bold; }
 <h1>Watchlist report</h1>
 <p class="warning" role="note"><strong>This file holds images of people. It must not leave the office.</strong>
 Do not send it, copy it to a unit or a control room, or print it for anyone outside. Delete it once the list has been
-made: the law that asks for the list's deletion asks for this file's too (O7).</p>
+made, as the list itself will be deleted after the deployment (O7).</p>
 <nav aria-label="Parts of this report"><ul>
 <li><a href="#summary">Summary</a></li><li><a href="#refused">Refused</a></li>
 <li><a href="#accepted">Accepted</a></li></ul></nav>

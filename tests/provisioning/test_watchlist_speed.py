@@ -10,7 +10,7 @@ from overt_provisioning.faces import SAME_PERSON, Faces
 
 
 @pytest.mark.slow
-def test_a_whole_list_is_compared_with_itself_in_seconds(record_property: pytest.RecordProperty) -> None:
+def test_a_whole_list_is_compared_with_itself_in_seconds() -> None:
     matrix = np.random.default_rng(1).normal(size=(WATCHLIST_MAX_ENTRIES, TEMPLATE_VALUES)).astype("<f4")
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
     matrix[-1] = matrix[17]
@@ -22,6 +22,5 @@ def test_a_whole_list_is_compared_with_itself_in_seconds(record_property: pytest
             found.append((number, nearest.other))
         faces.add(f"v{number}", template.tobytes())
     seconds = time.perf_counter() - start
-    record_property("seconds", seconds)
     assert found == [(WATCHLIST_MAX_ENTRIES - 1, "v17")]
     assert seconds < 30
