@@ -6,8 +6,8 @@ OBLIGATIONS = {
     "O1": "overt use only; no covert use, no one-off image searches (College of Policing guidance)",
     "O2": "who is looked for is an objective, published category (Bridges [2020] EWCA Civ 1058, 121-124)",
     "O3": "there are reasonable grounds to expect listed people at the place (Bridges, 130)",
-    "O5": "lists are reviewed before each deployment; images are lawfully held, their source recorded, the most suitable "
-    "one used (College of Policing guidance)",
+    "O5": "lists are reviewed before each deployment; images are lawfully held, their source recorded, the most "
+    "suitable one used (College of Policing guidance)",
     "O7": "a list is made at most 24 hours before and deleted straight after (Metropolitan Police, Croydon)",
     "O9": "people under 18 are not ordinarily listed; only at significant risk of harm, with the rationale recorded "
     "(South Wales Police procedure)",
