@@ -18,6 +18,7 @@ from overt.protocol.documents import (
     ControlRoom,
     Entry,
     FixedSite,
+    Loan,
     Notice,
     Order,
     Paper,
@@ -137,6 +138,35 @@ def make_order(force: Force, /, *units: UnitRef, roles: tuple[Role, ...] = OFFIC
     order = Order(**{**order_fields(force, *units), **changes})
     data = envelope.sign(order, force.signers(*roles))
     return Checked(order, envelope.digest_of(envelope.encode(order)), data)
+
+
+def make_loan(
+    lender: Force, borrower: Force, /, *units: UnitRef, roles: tuple[Role, ...] = OFFICERS, **changes: Any
+) -> bytes:
+    """Make a signed loan of units, in force now."""
+    now = utc_now()
+    fields: dict[str, Any] = {
+        "force": lender.charter.force,
+        "borrower": borrower.charter.force,
+        "charter": borrower.charter_data,
+        "agreement": "MUTUAL-AID-1",
+        "legal_basis": "Police Act 1996 s.24",
+        "issued": now,
+        "window": Window(start=now - timedelta(minutes=5), end=now + timedelta(hours=30)),
+        "units": units,
+    }
+    return envelope.sign(Loan(**{**fields, **changes}), lender.signers(*roles))
+
+
+def make_successor(before: Force, /, *, people: dict[Role, Party] | None = None, **changes: Any) -> Force:
+    """Make a force's next charter, signed by its old root and its own. `people` are keys that take others' places."""
+    now = {**before.people, **(people or {})}
+    made = make_force(before.charter.force, people=now, version=before.charter.version + 1, **changes)
+    roots = {before[Role.ROOT].keyid: before[Role.ROOT], now[Role.ROOT].keyid: now[Role.ROOT]}
+    data = envelope.sign(made.charter, [root.signer for root in roots.values()])
+    return msgspec.structs.replace(
+        made, charter_data=data, room_identity=before.room_identity, room_recipient=before.room_recipient
+    )
 
 
 def make_template(seed: bytes | None = None) -> bytes:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 import msgspec
 
-from overt.protocol.reports import Alert, Checkpoint, Erasure, Health, Receipt, Status
+from overt.protocol.reports import Alert, Checkpoint, Erasure, HandBack, Health, Receipt, Status
 from overt.protocol.vocabulary import Refusal
 
 NOTE = "possible match, for adjudication"
@@ -74,6 +74,13 @@ class ErasureSeen(_Event, frozen=True, kw_only=True, tag="erasure"):
     envelope: bytes
 
 
+class HandBackSeen(_Event, frozen=True, kw_only=True, tag="handback"):
+    """A unit's certificate that a loan is over. `envelope` is the signed original, base64."""
+
+    handback: HandBack
+    envelope: bytes
+
+
 class CheckpointSeen(_Event, frozen=True, kw_only=True, tag="checkpoint"):
     """The head of a unit's audit log."""
 
@@ -112,6 +119,7 @@ Event = (
     | HealthSeen
     | ReceiptSeen
     | ErasureSeen
+    | HandBackSeen
     | CheckpointSeen
     | Refused
     | LinkChanged

@@ -1,4 +1,4 @@
-"""Reports in the clear: status, health, checkpoint, receipt, erasure certificate. Pure."""
+"""Reports in the clear: status, health, checkpoint, receipt, certificates of erasure and of return. Pure."""
 
 from datetime import datetime
 
@@ -7,7 +7,7 @@ import msgspec
 from overt.protocol import envelope, limits
 from overt.protocol.envelope import Envelope
 from overt.protocol.errors import Malformed, ProtocolError
-from overt.protocol.reports import Checkpoint, Erasure, Health, Receipt, Status
+from overt.protocol.reports import Checkpoint, Erasure, HandBack, Health, Receipt, Status
 from overt.protocol.topics import CARRIES, Topic, Up
 from overt.protocol.vocabulary import Kind, Refusal
 from overt_controlroom.events import (
@@ -15,6 +15,7 @@ from overt_controlroom.events import (
     Duplicate,
     ErasureSeen,
     Event,
+    HandBackSeen,
     HealthSeen,
     ReceiptSeen,
     StatusSeen,
@@ -45,6 +46,11 @@ def judge_report(message: Message, topic: Topic, trust: Trust, seen: Seen) -> Ve
             receipt = envelope.decode(parsed, Receipt)
             require_source(receipt.force, receipt.unit, topic.unit, trust)
             return _once(message, parsed, topic, seen, ReceiptSeen(received=message.received, receipt=receipt))
+        case Kind.HANDBACK:
+            back = envelope.decode(parsed, HandBack)
+            require_source(back.force, back.unit, topic.unit, trust)
+            returned = HandBackSeen(received=message.received, handback=back, envelope=message.payload)
+            return _once(message, parsed, topic, seen, returned)
         case _:
             erasure = envelope.decode(parsed, Erasure)
             require_source(erasure.force, erasure.unit, topic.unit, trust)

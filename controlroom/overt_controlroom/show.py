@@ -4,7 +4,7 @@ import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from overt.protocol.reports import Alert, Erasure, Health
+from overt.protocol.reports import Alert, Erasure, HandBack, Health
 from overt_controlroom.events import (
     NOTE,
     AlertSeen,
@@ -14,6 +14,7 @@ from overt_controlroom.events import (
     Event,
     Gap,
     GapClosed,
+    HandBackSeen,
     HealthSeen,
     LinkChanged,
     ReceiptSeen,
@@ -94,7 +95,7 @@ def _about_alerts(event: AlertSeen | Duplicate | Gap | GapClosed) -> Words:
             return f"{event.unit}: {event.what}{number} again, counted before", _QUIET
 
 
-def _report(event: StatusSeen | HealthSeen | ReceiptSeen | ErasureSeen | CheckpointSeen) -> Words:
+def _report(event: StatusSeen | HealthSeen | ReceiptSeen | ErasureSeen | HandBackSeen | CheckpointSeen) -> Words:
     match event:
         case StatusSeen(status=status):
             doubts = f" ({', '.join(status.doubts)})" if status.doubts else ""
@@ -111,6 +112,15 @@ def _report(event: StatusSeen | HealthSeen | ReceiptSeen | ErasureSeen | Checkpo
             return f"{receipt.unit}: {receipt.document.value} {answer}{detail}", _PLAIN if receipt.accepted else _BAD
         case ErasureSeen(erasure=erasure):
             return _erasure(erasure), _GOOD if erasure.templates_made == erasure.templates_wiped else _BAD
+        case HandBackSeen(handback=back):
+            return _handback(back), _GOOD
+
+
+def _handback(back: HandBack) -> str:
+    return (
+        f"{back.unit}: HANDED BACK ({back.ending.value}) by {back.borrower} to {back.lender}: "
+        f"{back.deployments} orders worked under, {back.undelivered} undelivered alerts erased; certificate verified"
+    )
 
 
 def _health(health: Health) -> str:

@@ -7,13 +7,13 @@ import msgspec
 from overt.protocol import envelope, sealing
 from overt.protocol.envelope import TYPES
 from overt.protocol.errors import ProtocolError
-from overt.protocol.reports import Alert, Checkpoint, Erasure, Health, Receipt, Report, Status
+from overt.protocol.reports import Alert, Checkpoint, Erasure, HandBack, Health, Receipt, Report, Status
 from overt_controlroom.events import clean
 from overt_controlroom.home import Home, HomeError, read_file
 from overt_controlroom.trust import Trust
 
 _AGE = b"age-encryption.org/"
-_REPORTS = (Alert, Checkpoint, Erasure, Health, Receipt, Status)
+_REPORTS = (Alert, Checkpoint, Erasure, HandBack, Health, Receipt, Status)
 
 
 class NotVerified(Exception):

@@ -1,6 +1,7 @@
 """The office's commands, but for the watchlist's."""
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,24 +9,19 @@ import msgspec
 from msgspec import Meta
 
 from overt.protocol import authority, envelope, fields
-from overt.protocol.documents import Cancellation, ForceLimits
+from overt.protocol.documents import Cancellation, ForceLimits, UnitRef
 from overt.protocol.errors import ProtocolError
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import CancellationReason, Kind, Role
-from overt.runtime.cli import NEGATIVE, OK, Failure, Parser
+from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt.runtime.files import write_atomically
-from overt_provisioning import certificates, courier, force, form, keys
-from overt_provisioning.common import add_home, now, opened, passphrase, plainly, read_order, say
+from overt_provisioning import certificates, courier, force, form, keys, renewal
+from overt_provisioning.common import add_home, countersigned, group, now, opened, passphrase, plainly, read_order, say
 from overt_provisioning.explain import explain
+from overt_provisioning.loans import read_loan
 
 _LONGEST_WAIT_S = 3600
-
-
-def group(subparsers: Any, name: str, text: str) -> Any:  # noqa: ANN401 - argparse keeps the type to itself
-    """Add a command that has sub-commands."""
-    parser = subparsers.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
-    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
 
 
 def add_force(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
@@ -45,6 +41,40 @@ def add_force(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     create.add_argument("--least-threshold", type=float, default=None, help="lowest threshold that an order may name")
     create.add_argument("--json", action="store_true", help="print JSON")
     create.set_defaults(handler=plainly(_force_create))
+    _add_renew(commands)
+
+
+def _add_renew(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    renew = commands.add_parser(
+        "renew",
+        help="make the next charter: a later end, and new keys in the place of lost or revoked ones",
+        description=(
+            "Makes the next version of the charter, signed by the root key (the old one, and the new one if that is\n"
+            "replaced). Give it to every unit (overt-provision send charter) and every control room: from then on\n"
+            "they take nothing that a replaced key signed, and end what stands on it. The charter before is kept."
+        ),
+        epilog=(
+            "example:\n  overt-provision force renew --home office --replace second_officer\n"
+            "  overt-provision send charter office/charter.json --home office --unit unit-1 \\\n"
+            "      --identity unit/identity.json --broker broker.force.example:8883"
+        ),
+    )
+    add_home(renew)
+    renew.add_argument(
+        "--replace", action="append", default=[], choices=[*Role], help="whose key is replaced; may be given again"
+    )
+    renew.add_argument("--valid-days", type=_days, default=365, help="the charter holds (default: %(default)s)")
+    renew.add_argument("--json", action="store_true", help="print JSON")
+    renew.set_defaults(handler=plainly(_force_renew))
+
+
+def _force_renew(arguments: argparse.Namespace) -> int:
+    replaced = frozenset(map(Role, arguments.replace))
+    charter = renewal.renew(arguments.home, replaced, arguments.valid_days, passphrase(arguments))
+    keys_made = ", ".join(sorted(role.value for role in replaced)) or "none"
+    text = f"made version {charter.version} of the charter of {charter.force}, new keys: {keys_made}; send it to all"
+    say(arguments, text, force=charter.force, version=charter.version, expires=charter.expires)
+    return OK
 
 
 def _force_create(arguments: argparse.Namespace) -> int:
@@ -168,12 +198,9 @@ def _order_make(arguments: argparse.Namespace) -> int:
 
 def _order_countersign(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.home / "charter.json")
-    data = arguments.order.read_bytes()
-    parsed = envelope.parse(data, Kind.ORDER)
-    signer = keys.signer(arguments.home, Role.SECOND_OFFICER, passphrase(arguments))
-    if parsed.signers([signer.public_key.keyval["public"]]):
-        raise Failure("this key has signed this order already: another officer must countersign it")
-    signed = envelope.countersign(data, Kind.ORDER, signer)
+    signed = countersigned(
+        arguments.order, Kind.ORDER, keys.signer(arguments.home, Role.SECOND_OFFICER, passphrase(arguments))
+    )
     checked = authority.check_order(signed, charter, now())
     write_atomically(arguments.order, signed, mode=0o644)
     say(arguments, f"countersigned the order {checked.digest[:12]}…; units will accept it")
@@ -196,12 +223,16 @@ def add_cancel(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
     """Register `cancel`."""
     parser = subparsers.add_parser(
         "cancel",
-        help="end an order before its time",
+        help="end an order, or a loan, before its time",
         description="Makes a signed cancellation. One officer suffices: stopping is never made hard.",
         epilog="example:\n  overt-provision cancel --home office --order order.json --out cancellation.json",
     )
     add_home(parser)
-    parser.add_argument("--order", type=Path, required=True, metavar="F")
+    ended = parser.add_mutually_exclusive_group(required=True)
+    ended.add_argument("--order", type=Path, metavar="F", help="the order to end")
+    ended.add_argument(
+        "--loan", type=Path, metavar="F", help="the loan to end: the lender recalls, the borrower returns"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="F", help="the cancellation to write")
     parser.add_argument(
         "--as",
@@ -217,9 +248,10 @@ def add_cancel(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
 
 
 def _cancel(arguments: argparse.Namespace) -> int:
-    order = read_order(arguments.order)
+    charter = force.read_charter(arguments.home / "charter.json")
+    ended = read_loan(arguments.loan) if arguments.loan else read_order(arguments.order)
     cancellation = Cancellation(
-        force=order.document.force, order=order.digest, issued=now(), reason=CancellationReason(arguments.reason)
+        force=charter.force, order=ended.digest, issued=now(), reason=CancellationReason(arguments.reason)
     )
     data = envelope.sign(cancellation, [keys.signer(arguments.home, Role(arguments.role), passphrase(arguments))])
     write_atomically(arguments.out, data, mode=0o644)
@@ -273,7 +305,10 @@ def add_send(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     parser.add_argument("what", choices=[kind.value for kind in courier.KINDS])
     parser.add_argument("document", type=Path)
     parser.add_argument("--unit", required=True, type=_slug)
-    parser.add_argument("--order", type=Path, required=True, metavar="F", help="the order, which names the unit's key")
+    named = parser.add_mutually_exclusive_group(required=True)
+    named.add_argument("--order", type=Path, metavar="F", help="the order that it concerns, which names the unit's key")
+    named.add_argument("--loan", type=Path, metavar="F", help="or the loan that it concerns")
+    named.add_argument("--identity", type=Path, metavar="F", help="or the unit's identity.json (for a charter)")
     parser.add_argument("--broker", required=True, metavar="HOST:PORT")
     parser.add_argument("--wait", type=_seconds, default=20.0, metavar="S", help="for a receipt (default: %(default)s)")
     parser.add_argument("--receipt", type=Path, metavar="F", help="keep the receipt here")
@@ -282,17 +317,19 @@ def add_send(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type
 
 
 def _send(arguments: argparse.Namespace) -> int:
-    order = read_order(arguments.order)
-    unit_key = next((unit.key for unit in order.document.units if unit.unit == arguments.unit), None)
+    if arguments.identity and arguments.what in {Down.WATCHLIST, Down.CANCEL}:
+        raise Failure(f"expected --order or --loan with a {arguments.what}: it concerns one")
+    concerned, units = _concerned(arguments)
+    unit_key = next((unit.key for unit in units if unit.unit == arguments.unit), None)
     if unit_key is None:
-        raise Failure(f"the order names no unit {arguments.unit}")
+        raise Failure(f"the document named with --order, --loan or --identity names no unit {arguments.unit}")
     errand = courier.Errand(
-        force=order.document.force,
+        force=force.read_charter(arguments.home / "charter.json").force,
         unit=arguments.unit,
         unit_key=unit_key,
         what=Down(arguments.what),
         data=arguments.document.read_bytes(),
-        order=order.digest,
+        order=concerned,
     )
     courier.check(errand)
     data = courier.deliver(errand, courier.office_broker(arguments.home, arguments.broker), arguments.wait)
@@ -312,6 +349,17 @@ def _send(arguments: argparse.Namespace) -> int:
         detail=receipt.detail,
     )
     return OK if receipt.accepted else NEGATIVE
+
+
+def _concerned(arguments: argparse.Namespace) -> tuple[str | None, Sequence[UnitRef]]:
+    """Return the digest of the order or loan that a document concerns, and the units that it names."""
+    if arguments.identity:
+        try:
+            return None, (msgspec.json.decode(arguments.identity.read_bytes(), type=UnitRef),)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise Failure(f"expected a unit's identity in {arguments.identity}: {error}") from error
+    named = read_loan(arguments.loan) if arguments.loan else read_order(arguments.order)
+    return named.digest, named.document.units
 
 
 def _days(text: str) -> int:

@@ -8,12 +8,14 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+from securesystemslib.signer import Signer
+
 from overt.protocol import envelope
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Order
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Kind
-from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure
+from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure, Parser
 from overt.runtime.mqtt import MqttError
 from overt_provisioning.certificates import CertificateProblem
 from overt_provisioning.courier import AddressProblem, CourierProblem
@@ -23,6 +25,26 @@ from overt_provisioning.keys import KeyProblem, Passphrase
 
 Handler = Callable[[argparse.Namespace], int]
 _BAD = (ProtocolError, AddressProblem, CertificateProblem, ForceProblem, FormProblem, KeyProblem)
+
+
+def group(subparsers: Any, name: str, text: str) -> Any:  # noqa: ANN401 - argparse keeps the type to itself
+    """Add a command that has sub-commands."""
+    parser = subparsers.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    return parser.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+
+
+def countersigned(path: Path, kind: Kind, signer: Signer) -> bytes:
+    """Return a document with one signature more.
+
+    Raises:
+        Failure: This key has signed it already.
+        ProtocolError: Not a document of this kind.
+        OSError: It cannot be read.
+    """
+    data = path.read_bytes()
+    if envelope.parse(data, kind).signers([signer.public_key.keyval["public"]]):
+        raise Failure(f"this key has signed this {kind.value} already: another officer must countersign it")
+    return envelope.countersign(data, kind, signer)
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:

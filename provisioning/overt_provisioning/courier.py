@@ -18,7 +18,13 @@ from overt.runtime.mqtt import Acknowledged, Received
 from overt.runtime.session import Session
 from overt_provisioning.certificates import OFFICE
 
-KINDS = {Down.ORDER: Kind.ORDER, Down.WATCHLIST: Kind.WATCHLIST, Down.CANCEL: Kind.CANCELLATION}
+KINDS = {
+    Down.ORDER: Kind.ORDER,
+    Down.WATCHLIST: Kind.WATCHLIST,
+    Down.CANCEL: Kind.CANCELLATION,
+    Down.LOAN: Kind.LOAN,
+    Down.CHARTER: Kind.CHARTER,
+}
 _REFUSED = 0x80
 _CONNECT_PATIENCE_S = 10.0
 _AGAIN_S = 5.0
@@ -43,7 +49,7 @@ class Errand(msgspec.Struct, frozen=True):
         unit_key: The unit's public key, which must have signed the answer.
         what: The topic's last level.
         data: The bytes to send.
-        order: The digest of the order concerned.
+        order: The digest of the order or loan concerned; None for a charter.
     """
 
     force: str
@@ -51,7 +57,7 @@ class Errand(msgspec.Struct, frozen=True):
     unit_key: str
     what: Down
     data: bytes
-    order: str
+    order: str | None
 
     def answers(self, receipt: Receipt) -> bool:
         """Say whether a receipt is about this document."""
@@ -96,7 +102,7 @@ def check(errand: Errand) -> None:
     concerned = parsed.digest()
     if errand.what is Down.CANCEL:
         concerned = envelope.decode(parsed, Cancellation).order
-    if concerned != errand.order:
+    if errand.order is not None and errand.what is not Down.CHARTER and concerned != errand.order:
         raise ProtocolError(
             Refusal.WRONG_ORDER,
             f"this {errand.what.value} concerns the order {concerned[:12]}…, in hand is {errand.order[:12]}…; "

@@ -51,7 +51,7 @@ def create(home: Path, force: str, title: str, days: int, limits: ForceLimits, p
     passphrase.get()
     made = {role: Ed25519PrivateKey.generate() for role in Role}
     now = datetime.now(UTC).replace(microsecond=0)
-    public = {role: keys.public_of(_raw(key)) for role, key in made.items()}
+    public = {role: keys.public_of(raw_key(key)) for role, key in made.items()}
     charter = Charter(
         force=force,
         title=title,
@@ -62,7 +62,7 @@ def create(home: Path, force: str, title: str, days: int, limits: ForceLimits, p
         roles={role: RoleKeys(keys=(envelope.key_id(key),)) for role, key in public.items()},
         limits=limits,
     )
-    data = envelope.sign(charter, [keys.signer_of(_raw(made[Role.ROOT]))])
+    data = envelope.sign(charter, [keys.signer_of(raw_key(made[Role.ROOT]))])
     try:
         authority.check_charter(data, now)
     except ProtocolError as error:
@@ -94,5 +94,6 @@ def read_charter(path: Path) -> Charter:
         raise ForceProblem(f"{path} is not a valid charter: {error}") from error
 
 
-def _raw(key: Ed25519PrivateKey) -> bytes:
+def raw_key(key: Ed25519PrivateKey) -> bytes:
+    """Return the 32 bytes of a private key."""
     return key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())

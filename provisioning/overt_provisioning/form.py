@@ -4,7 +4,7 @@ import hashlib
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
@@ -15,6 +15,7 @@ from overt.protocol.vocabulary import Category, UseCase
 from overt.recognition import catalogue
 from overt.recognition.errors import RecognitionError
 
+F = TypeVar("F", bound=msgspec.Struct)
 _MAX_BYTES = 256 * 1024
 
 
@@ -127,7 +128,16 @@ class Form(_Part, frozen=True, kw_only=True):
 
 
 def read(path: Path) -> Form:
-    """Read a form.
+    """Read an order's form.
+
+    Raises:
+        FormProblem: Missing, not TOML, or a field is missing, unknown or of the wrong kind.
+    """
+    return load(path, Form)
+
+
+def load(path: Path, type_: type[F]) -> F:
+    """Read a form of any kind.
 
     Raises:
         FormProblem: Missing, not TOML, or a field is missing, unknown or of the wrong kind.
@@ -136,11 +146,11 @@ def read(path: Path) -> Form:
         data = path.read_bytes()
         if len(data) > _MAX_BYTES:
             raise FormProblem(f"expected a form of at most {_MAX_BYTES:,} bytes in {path}, found {len(data):,}")
-        return msgspec.convert(tomllib.loads(data.decode()), Form)
+        return msgspec.convert(tomllib.loads(data.decode()), type_)
     except RecursionError as error:
-        raise FormProblem(f"expected an order form in {path}, found one nested too deeply") from error
+        raise FormProblem(f"expected a form in {path}, found one nested too deeply") from error
     except OSError as error:
-        raise FormProblem(f"expected an order form in {path}, cannot read it: {error.strerror}") from error
+        raise FormProblem(f"expected a form in {path}, cannot read it: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FormProblem(f"expected TOML in {path}: {error}") from error
     except msgspec.ValidationError as error:
@@ -174,7 +184,7 @@ def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) 
         "place": _place(form.place),
         "issued": now,
         "window": _window(form.window, now),
-        "units": [_unit(unit, folder) for unit in form.unit],
+        "units": [unit_of(unit, folder) for unit in form.unit],
         "model": find_model(form.recognition, folder),
         "threshold": form.recognition.threshold,
         "false_alert_ceiling": form.recognition.false_alert_ceiling,
@@ -222,12 +232,17 @@ def find_start(form: WindowForm) -> datetime | None:
     return form.start
 
 
-def _unit(form: UnitForm, folder: Path) -> dict[str, Any]:
+def unit_of(form: UnitForm, folder: Path) -> dict[str, Any]:
+    """Return the unit that a form names.
+
+    Raises:
+        FormProblem: The form names none, or its identity file cannot be read.
+    """
     if form.identity is None:
         return {"unit": form.name, "key": form.key}
     if form.name is not None or form.key is not None:
         raise FormProblem("[[unit]]: expected identity, or name and key, found both")
-    content = _file("[[unit]] identity", folder, form.identity)
+    content = content_of("[[unit]] identity", folder, form.identity)
     try:
         identity = msgspec.json.decode(content, type=d.UnitRef)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -243,7 +258,7 @@ def find_model(form: RecognitionForm, folder: Path) -> str:
     """
     if form.catalogue is None:
         return form.model or ""
-    content = _file("[recognition] catalogue", folder, form.catalogue)
+    content = content_of("[recognition] catalogue", folder, form.catalogue)
     try:
         found = catalogue.parse(content).find_set(form.model)
     except RecognitionError as error:
@@ -256,11 +271,16 @@ def _paper(name: str, form: PaperForm, folder: Path) -> dict[str, Any]:
         raise FormProblem(f"[papers.{name}]: expected either file or digest")
     if form.file is None:
         return {"title": form.title, "digest": form.digest}
-    content = _file(f"[papers.{name}] file", folder, form.file)
+    content = content_of(f"[papers.{name}] file", folder, form.file)
     return {"title": form.title, "digest": hashlib.sha256(content).hexdigest()}
 
 
-def _file(field: str, folder: Path, name: str) -> bytes:
+def content_of(field: str, folder: Path, name: str) -> bytes:
+    """Read a file that a form names.
+
+    Raises:
+        FormProblem: It cannot be read.
+    """
     path = folder / name
     try:
         return path.read_bytes()

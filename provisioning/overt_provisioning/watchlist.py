@@ -19,8 +19,7 @@ from overt.protocol.vocabulary import Kind, Role
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure
 from overt.runtime.files import write_atomically
 from overt_provisioning import criteria, force, form, keys, manifest, report
-from overt_provisioning.commands import group
-from overt_provisioning.common import add_home, now, passphrase, plainly, read_order, say
+from overt_provisioning.common import add_home, group, now, passphrase, plainly, read_order, say
 from overt_provisioning.criteria import Criteria
 from overt_provisioning.drafting import Draft, Drafts, Line, compile_list
 from overt_provisioning.manifest import ManifestProblem

@@ -110,6 +110,7 @@ def test_the_wrong_model_is_refused() -> None:
 
 def memory() -> Iterator[bytes]:
     """All of this process's writable memory, every bit inverted, so that looking for something does not leave it."""
+    buffer = np.zeros(1 << 22, np.uint8)  # the only place that ever holds what was read as it was, for a moment
     with Path("/proc/self/maps").open() as maps, Path("/proc/self/mem").open("rb", buffering=0) as content:
         for line in list(maps):
             found = re.match(r"([0-9a-f]+)-([0-9a-f]+) rw", line)
@@ -118,14 +119,14 @@ def memory() -> Iterator[bytes]:
             position, end = int(found[1], 16), int(found[2], 16)
             while position < end:
                 content.seek(position)
+                part = buffer[: end - position]
                 try:
-                    part = bytearray(content.read(min(1 << 22, end - position)))
+                    size = content.readinto(part.data)
                 except OSError:
                     break
-                view = np.frombuffer(part, np.uint8)
-                np.invert(view, out=view)
-                yield bytes(part)
-                position += len(part)
+                np.invert(part, out=part)
+                yield part[:size].tobytes()
+                position += size
 
 
 def times_in_memory(inverted_needle: bytes) -> int:

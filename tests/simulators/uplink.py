@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 
 from overt.protocol.messages import Delivered, Hello, Inbound, Link, Publish, ToUplink, Undeliverable
-from overt.runtime.channel import Channel, close_all, connect
+from overt.runtime.channel import Channel, close_all, connect_and_say
 from overt.runtime.memory import sealed_copy
 
 
@@ -15,11 +15,10 @@ class UplinkSimulator:
     """Takes what the warden publishes and, unless told otherwise, acknowledges it at once."""
 
     def __init__(self, run: Path, *, acknowledges: bool = True) -> None:
-        self.channel: Channel[ToUplink] = connect(run / "uplink.sock", ToUplink)
+        words = (Hello(daemon="uplink", version="simulated"), Link(up=True, detail="simulated"))
+        self.channel: Channel[ToUplink] = connect_and_say(run / "uplink.sock", ToUplink, *words)
         self.acknowledges = acknowledges
         self.published: list[Publish] = []
-        self.channel.send(Hello(daemon="uplink", version="simulated"))
-        self.channel.send(Link(up=True, detail="simulated"))
 
     def hand_on(self, topic: str, data: bytes) -> None:
         """Give the warden a document, as one that came from the broker."""

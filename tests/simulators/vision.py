@@ -22,7 +22,7 @@ from overt.protocol.messages import (
 )
 from overt.protocol.vocabulary import Doubt
 from overt.runtime import memory
-from overt.runtime.channel import Channel, ChannelClosed, close_all, connect
+from overt.runtime.channel import Channel, ChannelClosed, close_all, connect_and_say
 from tests.builders import MODEL
 
 M = TypeVar("M", Begin, Stop)
@@ -33,13 +33,13 @@ class VisionSimulator:
     """A vision process without a camera. It does nothing by itself: the test says what it sees."""
 
     def __init__(self, run: Path, model: str = MODEL) -> None:
-        self._channel: Channel[ToVision] = connect(run / "vision.sock", ToVision)  # type: ignore[arg-type]  # a union
+        hello = Hello(daemon="vision", version="simulated", model=model)
+        self._channel: Channel[ToVision] = connect_and_say(run / "vision.sock", ToVision, hello)  # type: ignore[arg-type]  # a union
         self._gallery: mmap.mmap | None = None
         self._descriptor = -1
         self.begin: Begin | None = None
         self.templates_made = 0
         self.faces_seen = 0
-        self._channel.send(Hello(daemon="vision", version="simulated", model=model))
 
     # What the warden asks
 

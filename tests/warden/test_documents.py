@@ -299,7 +299,3 @@ def test_a_cancellation_of_another_order_leaves_the_one_in_hand(bench: DeskBench
     assert bench.give(Down.CANCEL, make_cancellation(bench.force, "e" * 64)).accepted
     assert bench.unit.in_hand is not None
     assert bench.unit.in_hand.digest == order.digest
-
-
-def test_a_loan_is_refused_because_nothing_here_can_check_one(bench: DeskBench) -> None:
-    assert_refused(bench, Down.LOAN, b"{}", Refusal.UNSUPPORTED)

@@ -4,18 +4,19 @@ Pure functions of bytes, trusted values and the time. The unit decides with them
 before it sends anything, a control room checks the order it works under.
 """
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 import msgspec
 
 from overt.protocol import envelope, limits
-from overt.protocol.documents import Cancellation, Charter, Entry, ForceLimits, Order, Watchlist
+from overt.protocol.documents import Cancellation, Charter, Entry, ForceLimits, Loan, Order, UnitRef, Watchlist
 from overt.protocol.envelope import Envelope
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
 from overt.protocol.vocabulary import Category, Kind, Refusal, Role, UseCase
 
-D = TypeVar("D", Charter, Order, Watchlist, Cancellation)
+D = TypeVar("D", Charter, Order, Watchlist, Cancellation, Loan)
 
 
 class Checked(msgspec.Struct, Generic[D], frozen=True):
@@ -114,8 +115,7 @@ def check_for_unit(order: Order, unit: str, key: str, model: str) -> None:
     Raises:
         ProtocolError: `WRONG_UNIT` or `WRONG_MODEL`.
     """
-    if not any(ref.unit == unit and ref.key == key for ref in order.units):
-        raise ProtocolError(Refusal.WRONG_UNIT, f"this order does not name the unit {unit} with the key that it has")
+    _require_unit(order.units, unit, key, "order")
     if order.model != model:
         raise ProtocolError(
             Refusal.WRONG_MODEL, f"this order is for the model {order.model[:12]}…, this unit runs {model[:12]}…"
@@ -172,6 +172,104 @@ def check_cancellation(data: bytes, charter: Charter, order: str) -> Checked[Can
             Refusal.WRONG_ORDER, f"this cancels the order {cancellation.order[:12]}…, in hand is {order[:12]}…"
         )
     return Checked(cancellation, parsed.digest(), data)
+
+
+def check_loan(data: bytes, lender: Charter, now: datetime) -> Checked[Loan]:
+    """Check a loan: two of the lender's officers, a window within its limit, a borrower's charter that can stand in.
+
+    Raises:
+        ProtocolError: With the rule that is broken.
+    """
+    parsed = envelope.parse(data, Kind.LOAN)
+    _require_two_officers(parsed, lender)
+    loan = envelope.decode(parsed, Loan)
+    _require_force(loan.force, lender)
+    check_loan_terms(loan, lender, now)
+    return Checked(loan, parsed.digest(), data)
+
+
+def check_loan_terms(loan: Loan, lender: Charter, now: datetime) -> None:
+    """Check what a loan asks for, whoever has signed it.
+
+    It is for those who write a loan, before the second officer has signed.
+
+    Raises:
+        ProtocolError: With the rule that is broken.
+    """
+    window = loan.window
+    if window.end <= window.start:
+        raise ProtocolError(Refusal.LIMIT, "this loan's window ends before it starts")
+    if window.end - window.start > limits.LOAN_MAX_WINDOW:
+        raise ProtocolError(Refusal.LIMIT, f"a loan lasts at most {limits.LOAN_MAX_WINDOW.days} days (M1)")
+    if now >= window.end:
+        raise ProtocolError(Refusal.EXPIRED, f"this loan ended at {window.end.isoformat()}")
+    if window.start - now > limits.ORDER_MAX_LEAD:
+        raise ProtocolError(Refusal.NOT_YET, f"this loan starts more than {limits.ORDER_MAX_LEAD.days} days from now")
+    borrower = check_charter(loan.charter, now).document
+    if loan.borrower == loan.force or borrower.force != loan.borrower:
+        raise ProtocolError(
+            Refusal.WRONG_FORCE, f"expected a loan to {loan.borrower} with its charter, found {borrower.force}'s"
+        )
+    _require_no_common_key(lender, borrower)
+    if borrower.expires < window.end:
+        raise ProtocolError(Refusal.LIMIT, "this loan would outlive the borrower's charter: ask for a newer one")
+
+
+def check_loan_for_unit(loan: Loan, unit: str, key: str) -> None:
+    """Check that a loan names this unit, by name and key.
+
+    Raises:
+        ProtocolError: `WRONG_UNIT`.
+    """
+    _require_unit(loan.units, unit, key, "loan")
+
+
+def check_within_loan(order: Order, loan: Loan) -> None:
+    """Check that an order of the borrower's does not reach beyond the loan.
+
+    Raises:
+        ProtocolError: `LIMIT`.
+    """
+    window = loan.window
+    if order.window.start < window.start or order.window.end > window.end:
+        raise ProtocolError(
+            Refusal.LIMIT,
+            f"this unit is on loan from {window.start.isoformat()} until {window.end.isoformat()}; "
+            "the order reaches beyond that",
+        )
+
+
+def check_end_of_loan(data: bytes, loan: str, charters: Iterable[Charter]) -> str:
+    """Check a cancellation of a loan: one officer of the lender or of the borrower suffices.
+
+    Args:
+        data: Envelope as JSON bytes.
+        loan: The digest of the loan in hand.
+        charters: Of those who may end it.
+
+    Returns:
+        The force that ends it.
+
+    Raises:
+        ProtocolError: With the rule that is broken.
+    """
+    named = envelope.decode(envelope.parse(data, Kind.CANCELLATION), Cancellation).force
+    charter = next((charter for charter in charters if charter.force == named), None)
+    if charter is None:
+        raise ProtocolError(Refusal.WRONG_FORCE, "expected a cancellation of the lender or of the borrower")
+    check_cancellation(data, charter, loan)
+    return charter.force
+
+
+def _require_no_common_key(lender: Charter, borrower: Charter) -> None:
+    """Demand two forces: a lender that held a key of the borrower's could order under the borrower's name."""
+    if set(lender.keys) & set(borrower.keys):
+        raise NotAuthorised("a borrower's charter lists keys of its own alone; this one shares a key with the lender's")
+
+
+def _require_unit(units: Iterable[UnitRef], unit: str, key: str, what: str) -> None:
+    if not any(ref.unit == unit and ref.key == key for ref in units):
+        raise ProtocolError(Refusal.WRONG_UNIT, f"this {what} does not name the unit {unit} with the key that it has")
 
 
 def _check_keys(charter: Charter) -> None:

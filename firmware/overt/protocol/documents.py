@@ -1,4 +1,4 @@
-"""What people sign: charter, order, watchlist, cancellation. What the unit signs is in `reports`.
+"""What people sign: charter, order, watchlist, cancellation, loan. What the unit signs is in `reports`.
 
 Every struct is the payload of a DSSE envelope (see `envelope`). Times are aware; texts are one language, the public's.
 """
@@ -176,13 +176,33 @@ class Watchlist(f.Value, tag="watchlist", frozen=True, kw_only=True):
         return f"Watchlist(order={self.order!r}, entries={len(self.entries)})"
 
 
-class Cancellation(f.Value, tag="cancellation", frozen=True, kw_only=True):
-    """The end of an order before its time. It needs one officer only: stopping is never made hard."""
+class Loan(f.Value, tag="loan", frozen=True, kw_only=True):
+    """A lender's grant of units to a borrower for a window (M1, mutual aid).
+
+    It carries the borrower's charter: from acceptance to the end that charter governs the unit, and the lender's does
+    not.
+    """
 
     force: f.Slug
-    order: f.Digest
+    borrower: f.Slug
+    charter: Annotated[bytes, Meta(min_length=1, max_length=limits.CHARTER_MAX_BYTES, description="The envelope")]
+    agreement: f.Reference
+    legal_basis: f.Text
+    issued: f.Time
+    window: Window
+    units: Annotated[tuple[UnitRef, ...], Meta(min_length=1, max_length=1000)]
+
+
+class Cancellation(f.Value, tag="cancellation", frozen=True, kw_only=True):
+    """The end of an order, or of a loan, before its time.
+
+    It needs one officer only: stopping is never made hard. A loan is ended by the lender or by the borrower.
+    """
+
+    force: f.Slug
+    order: Annotated[f.Digest, Meta(description="The digest of the order or of the loan")]
     issued: f.Time
     reason: CancellationReason
 
 
-Document = Charter | Order | Watchlist | Cancellation
+Document = Charter | Order | Watchlist | Cancellation | Loan

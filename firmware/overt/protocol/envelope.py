@@ -15,13 +15,40 @@ from securesystemslib.dsse import Envelope as Dsse
 from securesystemslib.signer import Signature, Signer
 
 from overt.protocol import limits
-from overt.protocol.documents import Cancellation, Charter, Order, Watchlist
+from overt.protocol.documents import Cancellation, Charter, Loan, Order, Watchlist
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
-from overt.protocol.reports import Alert, Checkpoint, Erasure, Health, Receipt, Status
+from overt.protocol.reports import Alert, Checkpoint, Erasure, HandBack, Health, Receipt, Status
 from overt.protocol.vocabulary import Kind, Refusal
 
-Payload = Charter | Order | Watchlist | Cancellation | Receipt | Alert | Status | Health | Checkpoint | Erasure
-P = TypeVar("P", Charter, Order, Watchlist, Cancellation, Receipt, Alert, Status, Health, Checkpoint, Erasure)
+Payload = (
+    Charter
+    | Order
+    | Watchlist
+    | Cancellation
+    | Loan
+    | Receipt
+    | Alert
+    | Status
+    | Health
+    | Checkpoint
+    | Erasure
+    | HandBack
+)
+P = TypeVar(
+    "P",
+    Charter,
+    Order,
+    Watchlist,
+    Cancellation,
+    Loan,
+    Receipt,
+    Alert,
+    Status,
+    Health,
+    Checkpoint,
+    Erasure,
+    HandBack,
+)
 A = TypeVar("A", bound=Payload)
 
 TYPES: dict[Kind, type[Payload]] = {
@@ -29,12 +56,14 @@ TYPES: dict[Kind, type[Payload]] = {
     Kind.ORDER: Order,
     Kind.WATCHLIST: Watchlist,
     Kind.CANCELLATION: Cancellation,
+    Kind.LOAN: Loan,
     Kind.RECEIPT: Receipt,
     Kind.ALERT: Alert,
     Kind.STATUS: Status,
     Kind.HEALTH: Health,
     Kind.CHECKPOINT: Checkpoint,
     Kind.ERASURE: Erasure,
+    Kind.HANDBACK: HandBack,
 }
 KINDS: dict[type[Payload], Kind] = {type_: kind for kind, type_ in TYPES.items()}
 """Which struct each kind of envelope carries, and back."""

@@ -7,6 +7,7 @@ from typing import Final
 WATCHLIST_MAX_AGE: Final = timedelta(hours=24)  # [O7] Met/Croydon practice: list made <= 24 h before
 ALERT_MAX_RETENTION: Final = timedelta(hours=24)  # [O11] South Wales Police: alerts deleted after use or within 24 h
 ORDER_MAX_WINDOW: Final = timedelta(hours=24)  # [O21-22] a set start and end; an extension is a new order
+LOAN_MAX_WINDOW: Final = timedelta(days=31)  # [M1] mutual aid is for an operation; longer is another loan
 ORDER_MAX_LEAD: Final = timedelta(days=31)  # an order is for a planned deployment, not kept in a drawer
 ADJUDICATION_MAX: Final = timedelta(minutes=10)  # the probe image of an alert leaves memory after minutes
 
@@ -25,6 +26,7 @@ THRESHOLD_MAX: Final = 0.95
 
 # Sizes checked before anything is parsed.
 DOCUMENT_MAX_BYTES: Final = 256 * 1024
+CHARTER_MAX_BYTES: Final = 96 * 1024  # so that a loan, which carries one, is no larger than any document
 WATCHLIST_MAX_BYTES: Final = 32 * 1024 * 1024  # 20,000 entries of about 1.2 kB as JSON, and room
 ALERT_MAX_BYTES: Final = 16 * 1024
 SIGNATURES_MAX: Final = 16

@@ -18,11 +18,12 @@ Nanoseconds = Annotated[int, Meta(ge=0, le=2**63 - 1, description="Unix time in 
 
 
 class Hello(f.Value, tag="hello", frozen=True, kw_only=True):
-    """The first message of a daemon to the warden."""
+    """The first message of a daemon to the warden. The uplink says at whose broker it is."""
 
     daemon: Literal["vision", "uplink", "control"]
     version: f.Line
     model: f.Digest | None = None
+    force: f.Slug | None = None
 
 
 class Begin(f.Value, tag="begin", frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""What the unit signs: receipts, alerts, status, health, checkpoints, erasure certificates."""
+"""What the unit signs: receipts, alerts, status, health, checkpoints, certificates of erasure and of return."""
 
 from typing import Annotated
 
@@ -67,6 +67,8 @@ class Status(f.Value, tag="status", frozen=True, kw_only=True):
     indicator_lit: bool = False
     notice: f.Address | None = None
     version: f.Line = "unknown"
+    lender: f.Slug | None = None
+    loan_end: f.Time | None = None
 
 
 class Health(f.Value, tag="health", frozen=True, kw_only=True):
@@ -118,4 +120,20 @@ class Erasure(f.Value, tag="erasure", frozen=True, kw_only=True):
     log_head: f.Digest
 
 
-Report = Receipt | Alert | Status | Health | Checkpoint | Erasure
+class HandBack(f.Value, tag="handback", frozen=True, kw_only=True):
+    """The unit's word that a loan is over and that nothing of the borrower's is left on it. Both forces get one."""
+
+    force: f.Slug
+    unit: f.Slug
+    lender: f.Slug
+    borrower: f.Slug
+    loan: f.Digest
+    ending: Ending
+    ended: f.Time
+    deployments: Annotated[f.Count, Meta(description="Orders that were worked under; each has its erasure certificate")]
+    undelivered: Annotated[f.Count, Meta(description="Alerts that no broker had taken, and which are gone")]
+    log_position: f.Count
+    log_head: f.Digest
+
+
+Report = Receipt | Alert | Status | Health | Checkpoint | Erasure | HandBack

@@ -16,7 +16,8 @@ _DOWN_KINDS = {
     Down.ORDER: (Kind.ORDER, "A signed order."),
     Down.WATCHLIST: (Kind.WATCHLIST, "A signed watchlist, encrypted with age to the recipient in the order's receipt."),
     Down.CANCEL: (Kind.CANCELLATION, "A signed cancellation."),
-    Down.LOAN: (Kind.LOAN, "A signed loan. Refused by this release."),
+    Down.LOAN: (Kind.LOAN, "A signed loan, with the borrower's charter in it."),
+    Down.CHARTER: (Kind.CHARTER, "A newer charter, signed by the root keys of the one in use and its own."),
 }
 _SEALED = frozenset({Kind.ALERT, Kind.WATCHLIST})
 
@@ -68,7 +69,7 @@ def asyncapi(version: str) -> Schema:
             "channels": channels,
             "operations": operations,
             "components": {
-                "messages": {kind.value: _message(kind) for kind in TYPES if kind is not Kind.CHARTER},
+                "messages": {kind.value: _message(kind) for kind in TYPES},
                 "schemas": components,
             },
         }

@@ -27,13 +27,14 @@ class Down(StrEnum):
     WATCHLIST = "watchlist"
     CANCEL = "cancel"
     LOAN = "loan"
+    CHARTER = "charter"
 
 
 CARRIES: dict[Up, tuple[Kind, ...]] = {
     Up.ALERT: (Kind.ALERT,),
     Up.STATUS: (Kind.STATUS,),
     Up.HEALTH: (Kind.HEALTH,),
-    Up.RECEIPT: (Kind.RECEIPT, Kind.ERASURE),
+    Up.RECEIPT: (Kind.RECEIPT, Kind.ERASURE, Kind.HANDBACK),
     Up.CHECKPOINT: (Kind.CHECKPOINT,),
 }
 """Which reports travel on which topic. Alerts travel encrypted, the rest signed in the clear."""

@@ -14,6 +14,7 @@ class Kind(StrEnum):
     ASSURANCE = "assurance"
     RECEIPT = "receipt"
     ERASURE = "erasure"
+    HANDBACK = "handback"
     CHECKPOINT = "checkpoint"
     ALERT = "alert"
     STATUS = "status"
@@ -75,10 +76,13 @@ class Doubt(StrEnum):
 
 
 class Ending(StrEnum):
-    """Why a deployment ended."""
+    """Why a deployment or a loan ended."""
 
     WINDOW_OVER = "window_over"
     CANCELLED = "cancelled"
+    LOAN_OVER = "loan_over"
+    RECALLED = "recalled"
+    REVOKED = "revoked"
     KEY_LOST = "key_lost"
     TAMPER = "tamper"
 
@@ -111,7 +115,6 @@ class Refusal(StrEnum):
     NO_ASSURANCE = "no_assurance"
     NO_ORDER = "no_order"
     BUSY = "busy"
-    UNSUPPORTED = "unsupported"
 
 
 class ClockQuality(StrEnum):

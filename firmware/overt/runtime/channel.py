@@ -178,6 +178,23 @@ def connect(path: Path, receives: type[M]) -> Channel[M]:
     return Channel(connection, receives)
 
 
+def connect_and_say(path: Path, receives: type[M], *words: Message) -> Channel[M]:
+    """Connect to a listener and send the first messages; of a listener that dies meanwhile nothing is left open.
+
+    Raises:
+        ChannelError: Nobody listens there, or it is gone already.
+        OSError: It could not be sent.
+    """
+    channel = connect(path, receives)
+    try:
+        for word in words:
+            channel.send(word)
+    except BaseException:
+        channel.close()
+        raise
+    return channel
+
+
 def close_all(descriptors: Sequence[int]) -> None:
     """Close descriptors that came with a message and are not wanted."""
     for descriptor in descriptors:

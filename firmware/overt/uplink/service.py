@@ -76,7 +76,7 @@ class _Carriage:
             TimeoutError: The warden takes nothing any more.
         """
         self._warden.set_timeout(_SEND_PATIENCE_S)
-        self._warden.send(Hello(daemon="uplink", version=__version__))
+        self._warden.send(Hello(daemon="uplink", version=__version__, force=self._own.force))
         event("warden.found")
         try:
             while not self._ending.asked:

@@ -8,6 +8,7 @@ import time
 from typing import Protocol
 
 from overt.protocol.messages import Delivered, Link, Publish, Undeliverable
+from overt.protocol.topics import ROOT
 from overt.runtime import log
 from overt.warden.journal import Journal
 from overt.warden.store import Parcel, Store
@@ -26,8 +27,8 @@ class Way(Protocol):
 class Carrier:
     """Feeds one uplink after another."""
 
-    def __init__(self, store: Store, journal: Journal, way: Way) -> None:
-        self._store, self._journal, self._way = store, journal, way
+    def __init__(self, store: Store, journal: Journal, way: Way, force: str) -> None:
+        self._store, self._journal, self._way, self._force = store, journal, way, force
         self._link = False
         self._in_flight: set[int] = set()
         self._sent_up_to = 0
@@ -39,6 +40,10 @@ class Carrier:
         self._next_id += 1
         self._newest[topic] = Publish(id=self._next_id, topic=topic, payload=payload, retain=retain)
         self.push()
+
+    def came(self, force: str | None) -> None:
+        """An uplink is there, at this force's broker. What is for another force waits for that one's (see loans)."""
+        self._force = force or self._force
 
     def link(self, message: Link) -> None:
         """Take the uplink's word on the broker. While it is down everything waits here, where it is durable."""
@@ -68,13 +73,13 @@ class Carrier:
         """Hand over as much as may be on its way."""
         if not self._link:
             return
-        for topic in list(self._newest):
+        for topic in [topic for topic in self._newest if topic.startswith(f"{ROOT}/{self._force}/")]:
             if not self._way.to_uplink(self._newest[topic]):
                 return
             del self._newest[topic]
         free = WINDOW - len(self._in_flight)
         with self._journal.guard("read the outbox"):
-            for parcel in self._store.waiting(self._sent_up_to, free) if free > 0 else []:
+            for parcel in self._store.waiting(self._sent_up_to, free, self._force) if free > 0 else []:
                 if not self._way.to_uplink(_publish(parcel)):
                     return
                 self._in_flight.add(parcel.id)

@@ -9,7 +9,7 @@ from overt.protocol.messages import Ask, Hello, Inbound, ToControl
 from overt.protocol.reports import Receipt, Status
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Kind
-from overt.runtime.channel import Channel, ChannelError, close_all, connect
+from overt.runtime.channel import Channel, ChannelError, close_all, connect_and_say
 from overt.runtime.memory import sealed_copy
 
 _PATIENCE_S = 60.0  # a full watchlist takes seconds to check
@@ -61,11 +61,11 @@ def read_document(path: Path) -> bytes:
 
 def _connect(run: Path) -> Channel[ToControl]:
     try:
-        channel: Channel[ToControl] = connect(run / "control.sock", ToControl)
-        channel.set_timeout(_PATIENCE_S)
-        channel.send(Hello(daemon="control", version=__version__))
+        hello = Hello(daemon="control", version=__version__)
+        channel: Channel[ToControl] = connect_and_say(run / "control.sock", ToControl, hello)
     except (ChannelError, OSError) as error:
         raise NoAnswer(f"the warden cannot be reached: {error}") from error
+    channel.set_timeout(_PATIENCE_S)
     return channel
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from overt.protocol import authority, envelope, limits, places
-from overt.protocol.documents import Cancellation
+from overt.protocol.documents import Cancellation, Charter
 from overt.protocol.errors import Malformed, ProtocolError
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Ending, Kind, Operation, Refusal, State
@@ -13,6 +13,7 @@ from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
 from overt.warden.audit import Fact
 from overt.warden.journal import Journal
+from overt.warden.lending import Lending
 from overt.warden.reporter import Reporter
 from overt.warden.store import StorageFailed, Store
 from overt.warden.vault import Deployment, Vault
@@ -23,6 +24,7 @@ _KINDS = {
     Down.WATCHLIST: Kind.WATCHLIST,
     Down.CANCEL: Kind.CANCELLATION,
     Down.LOAN: Kind.LOAN,
+    Down.CHARTER: Kind.CHARTER,
 }
 REFUSALS_A_MINUTE = 30
 """Beyond so many, refusals are counted in one record, and their receipts go to the cable only."""
@@ -56,18 +58,29 @@ class Life(Protocol):
     def end(self, why: Ending) -> None:
         """End the deployment."""
 
+    def end_loan(self, why: Ending) -> None:
+        """End the loan, and the deployment under it."""
+
+    def charter_replaced(self) -> None:
+        """Look again at what is in hand: another charter governs it."""
+
 
 class Desk:
     """Takes documents for one unit."""
 
-    def __init__(self, vault: Vault, store: Store, journal: Journal, reporter: Reporter, life: Life) -> None:
-        self._vault, self._store, self._journal, self._reporter, self._life = vault, store, journal, reporter, life
+    def __init__(
+        self, vault: Vault, store: Store, journal: Journal, reporter: Reporter, lending: Lending, life: Life
+    ) -> None:
+        self._vault, self._store, self._journal, self._reporter = vault, store, journal, reporter
+        self._lending, self._life = lending, life
+        self._sender = vault.force
         self._refusals = Allowance(REFUSALS_A_MINUTE)
         self._takers: dict[Down, Callable[[bytes], bytes]] = {
             Down.ORDER: self._take_order,
             Down.WATCHLIST: self._take_watchlist,
             Down.CANCEL: self._take_cancellation,
             Down.LOAN: self._take_loan,
+            Down.CHARTER: self._take_charter,
         }
 
     def receive(self, topic: str, data: bytes) -> bytes | None:
@@ -80,11 +93,12 @@ class Desk:
         Returns:
             The signed receipt, or None for something that is not for this unit at all.
         """
-        leaf = self._leaf_of(topic)
-        if leaf is None:
+        addressed = self._address_of(topic)
+        if addressed is None:
             if self._allowed():
                 self._journal.note(Operation.AUTHORITY, "document.misaddressed", size=len(data))
             return None
+        self._sender, leaf = addressed
         try:
             _require_size(leaf, data)
             receipt = self._takers[leaf](data)
@@ -96,17 +110,21 @@ class Desk:
         except (StorageFailed, OSError) as error:
             self._journal.fail(f"take a {leaf.value}", error)
             return self._refuse(_KINDS[leaf], data, _busy("the unit cannot store anything just now: try again later"))
-        self._reporter.post_receipt(receipt)
+        self._reporter.post_receipt(receipt, self._sender)
         return receipt
 
-    def _leaf_of(self, topic: str) -> Down | None:
-        config = self._vault.config
-        mine = {str(Topic(force=config.force, unit=config.unit, leaf=leaf)): leaf for leaf in Down}
-        return mine.get(topic)
+    def _address_of(self, topic: str) -> tuple[str, Down] | None:
+        """Return from which force and as what something has come: the unit's own, or the one that has it on loan."""
+        for force in (self._vault.force, self._vault.config.force):
+            for leaf in Down:
+                if topic == str(Topic(force=force, unit=self._vault.config.unit, leaf=leaf)):
+                    return force, leaf
+        return None
 
     def _take_order(self, data: bytes) -> bytes:
         config, held = self._vault.config, self._life.in_hand
         checked = authority.check_order(data, self._vault.charter, self._journal.now())
+        self._lending.check_order(checked.document)
         # Without a vision its model is unknown. The order can be taken: recognition waits until the model is right.
         authority.check_for_unit(
             checked.document, config.unit, self._vault.public, self._life.model or checked.document.model
@@ -150,9 +168,11 @@ class Desk:
         return self._accepted(Kind.WATCHLIST, loaded.digest)
 
     def _take_cancellation(self, data: bytes) -> bytes:
-        """Cancel the order in hand; or one that has not come yet, so that it is dead on arrival."""
-        held = self._life.in_hand
+        """Cancel the order or the loan in hand; or one that has not come yet, so that it is dead on arrival."""
+        held, lent = self._life.in_hand, self._lending.in_hand
         named = envelope.decode(envelope.parse(data, Kind.CANCELLATION), Cancellation).order
+        if lent is not None and named == lent.digest:
+            return self._end_loan(data, lent.digest)
         checked = authority.check_cancellation(data, self._vault.charter, named)
         order, reason = checked.document.order, checked.document.reason.value
         self._journal.note(Operation.AUTHORITY, "order.cancelled", order=order, reason=reason)
@@ -161,26 +181,68 @@ class Desk:
             self._life.end(Ending.CANCELLED)
             return receipt
         self._store.spend(self._journal.moment(), order, Ending.CANCELLED, None)
-        return self._reporter.receipt(Kind.CANCELLATION, checked.digest, order)
+        return self._receipt(Kind.CANCELLATION, checked.digest, order)
+
+    def _end_loan(self, data: bytes, loan: str) -> bytes:
+        """Give the unit back before its time: the borrower is done with it, or the lender wants it back."""
+        by = authority.check_end_of_loan(data, loan, (self._vault.charter, self._vault.home))
+        why = Ending.RECALLED if by == self._vault.config.force else Ending.CANCELLED
+        receipt = self._accepted(Kind.CANCELLATION, _identity_of(data))
+        self._life.end_loan(why)
+        return receipt
 
     def _take_loan(self, data: bytes) -> bytes:
-        raise ProtocolError(Refusal.UNSUPPORTED, f"this release knows no loans ({len(data)} bytes came)")
+        held, lent = self._life.in_hand, self._lending.in_hand
+        if lent is not None:
+            if _identity_of(data) == lent.digest and not self._lending.is_over:
+                return self._accepted(Kind.LOAN, lent.digest)
+            raise _busy(f"this unit is on loan already ({lent.digest[:12]}…): that loan has to end first")
+        if held is not None:
+            raise _busy(f"this unit works under the order {held.digest[:12]}…: cancel it first")
+        return self._accepted(Kind.LOAN, self._lending.take(data).digest)
+
+    def _take_charter(self, data: bytes) -> bytes:
+        """Use a newer charter of the force that holds the unit, or of the unit's own while another holds it."""
+        parsed = envelope.parse(data, Kind.CHARTER)
+        force = envelope.decode(parsed, Charter).force
+        current = self._vault.charter if force == self._vault.force else self._vault.home
+        if envelope.encode(current) == parsed.payload:
+            self._store.note_charter(self._journal.moment(), force, current.version, parsed.digest())
+            return self._accepted(Kind.CHARTER, parsed.digest())
+        checked = authority.check_charter(data, self._journal.now(), current)
+        self._lending.require_no_older(force, checked.document.version)
+        self._vault.replace_charter(checked.document, data)
+        self._store.note_charter(self._journal.moment(), force, checked.document.version, checked.digest)
+        receipt = self._accepted(Kind.CHARTER, checked.digest)
+        self._life.charter_replaced()
+        return receipt
 
     def _accepted(self, kind: Kind, digest: str, recipient: str | None = None) -> bytes:
         held = self._life.in_hand
-        return self._reporter.receipt(kind, digest, held.digest if held else None, recipient=recipient)
+        return self._receipt(kind, digest, held.digest if held else None, recipient=recipient)
+
+    def _receipt(
+        self,
+        kind: Kind,
+        digest: str,
+        order: str | None,
+        *,
+        recipient: str | None = None,
+        refusal: ProtocolError | None = None,
+    ) -> bytes:
+        return self._reporter.receipt(kind, digest, order, force=self._sender, recipient=recipient, refusal=refusal)
 
     def _refuse(self, kind: Kind, data: bytes, error: ProtocolError) -> bytes:
         digest = _identity_of(data)
         held = self._life.in_hand
         if not self._allowed():
-            return self._reporter.receipt(kind, digest, held.digest if held else None, refusal=error)
+            return self._receipt(kind, digest, held.digest if held else None, refusal=error)
         self._journal.note(
             Operation.AUTHORITY, "document.refused", document=kind.value, digest=digest, code=error.code.value
         )
         log.event("document.refused", "warning", document=kind.value, code=error.code.value)
-        receipt = self._reporter.receipt(kind, digest, held.digest if held else None, refusal=error)
-        self._reporter.post_receipt(receipt)
+        receipt = self._receipt(kind, digest, held.digest if held else None, refusal=error)
+        self._reporter.post_receipt(receipt, self._sender)
         return receipt
 
     def _allowed(self) -> bool:

@@ -116,6 +116,8 @@ def enrol(
     """Take a unit into a force: check what it was handed, then install it. `unit.json` is written last.
 
     A unit that is enrolled can be enrolled again by the same force, with a newer charter, another site or certificate.
+    While it is on loan, it is the borrower that enrols it: site, broker and certificate are the borrower's then, and
+    the unit's own force and its charter stay.
 
     Args:
         state: The state folder, with an identity in it.
@@ -132,15 +134,16 @@ def enrol(
         with alone(state):
             identity = _identity_in(state)
             charter = _checked_charter(state, papers.charter, now)
+            owner = _owner(state) or charter.force
             _check_certificate(state, papers, identity.unit, now)
             _check_nothing_in_hand(state)
-            config = UnitConfig(unit=identity.unit, force=charter.force, site=site, indicator=lamp)
+            config = UnitConfig(unit=identity.unit, force=owner, site=site, indicator=lamp)
             host, port = broker
             link = Broker(unit=identity.unit, force=charter.force, host=host, port=port)
             write_atomically(state / "uplink" / "ca.pem", papers.authority, 0o644)
             write_atomically(state / "uplink" / "unit.crt", papers.certificate, 0o644)
             write_atomically(state / "uplink" / "uplink.json", msgspec.json.encode(link), 0o644)
-            write_atomically(state / "charter.json", papers.charter, 0o644)
+            write_atomically(_charter_file(state), papers.charter, 0o644)
             write_atomically(state / "unit.json", msgspec.json.encode(config), 0o644)
             return charter
     except VaultError as error:
@@ -160,7 +163,7 @@ def _identity_in(state: Path) -> Identity:
 
 def _checked_charter(state: Path, data: bytes, now: datetime) -> Charter:
     """Check a charter, also against the one in use: only its own root keys can replace it."""
-    path = state / "charter.json"
+    path = _charter_file(state)
     try:
         current = None
         if path.exists():
@@ -171,6 +174,21 @@ def _checked_charter(state: Path, data: bytes, now: datetime) -> Charter:
         return check_charter(data, now, current).document
     except ProtocolError as error:
         raise EnrolmentError(f"the charter was refused: {error.detail}") from error
+
+
+def _charter_file(state: Path) -> Path:
+    """Return where the charter of the force that holds the unit is: its own, or the borrower's."""
+    return state / "loan" / "charter.json" if (state / "loan" / "loan.json").exists() else state / "charter.json"
+
+
+def _owner(state: Path) -> str | None:
+    """Return the force that the unit belongs to, once it belongs to one."""
+    try:
+        return msgspec.json.decode((state / "unit.json").read_bytes(), type=UnitConfig).force
+    except FileNotFoundError:
+        return None
+    except msgspec.DecodeError as error:
+        raise EnrolmentError(f"{state / 'unit.json'} is damaged: make a new identity in a new folder") from error
 
 
 def _check_certificate(state: Path, papers: Papers, unit: str, now: datetime) -> None:

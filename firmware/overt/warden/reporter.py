@@ -6,12 +6,12 @@ from typing import Protocol
 from overt import __version__
 from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import Progress
-from overt.protocol.reports import Checkpoint, Erasure, Health, Receipt, Status
+from overt.protocol.reports import Checkpoint, Erasure, HandBack, Health, Receipt, Status
 from overt.protocol.topics import Topic, Up
 from overt.protocol.vocabulary import Ending, Kind
 from overt.warden.core import Situation
 from overt.warden.journal import Journal
-from overt.warden.store import Farewell, Store
+from overt.warden.store import Farewell, Post, Returned, Store
 from overt.warden.vault import Deployment, Vault
 
 _RECEIPT_LIFE = timedelta(hours=24)
@@ -33,10 +33,16 @@ class Reporter:
 
     def __init__(self, vault: Vault, store: Store, journal: Journal, outlet: Outlet) -> None:
         self._vault, self._store, self._journal, self._outlet = vault, store, journal, outlet
-        self._force, self._unit = vault.config.force, vault.config.unit
+        self._unit = vault.config.unit
+
+    @property
+    def _force(self) -> str:
+        """Whom the reports are for: the force that holds the unit now."""
+        return self._vault.force
 
     def status(self, situation: Situation, deployment: Deployment | None, lit: bool) -> bytes:
         """Return the signed status."""
+        loan = self._vault.lent.loan if self._vault.lent else None
         return self._vault.sign(
             Status(
                 force=self._force,
@@ -51,6 +57,8 @@ class Reporter:
                 indicator_lit=lit,
                 notice=deployment.order.notice.address if deployment else None,
                 version=__version__,
+                lender=loan.force if loan else None,
+                loan_end=loan.window.end if loan else None,
             )
         )
 
@@ -97,13 +105,14 @@ class Reporter:
         digest: str,
         order: str | None,
         *,
+        force: str | None = None,
         recipient: str | None = None,
         refusal: ProtocolError | None = None,
     ) -> bytes:
-        """Return the signed answer to a document."""
+        """Return the signed answer to a document, for the force that sent it."""
         return self._vault.sign(
             Receipt(
-                force=self._force,
+                force=force or self._force,
                 unit=self._unit,
                 document=kind,
                 digest=digest,
@@ -117,10 +126,10 @@ class Reporter:
             )
         )
 
-    def post_receipt(self, receipt: bytes) -> None:
-        """Put a receipt in the outbox, or find storage doubtful."""
+    def post_receipt(self, receipt: bytes, force: str) -> None:
+        """Put a receipt for a force in the outbox, or find storage doubtful."""
         with self._journal.guard("post a receipt"):
-            self._store.put(self.topic(Up.RECEIPT), receipt, self._journal.now() + _RECEIPT_LIFE)
+            self._store.put(self.topic(Up.RECEIPT, force), receipt, self._journal.now() + _RECEIPT_LIFE)
         self._outlet.parcels_wait()
 
     def certify(self, order: str, ending: Ending, farewell: Farewell) -> None:
@@ -153,13 +162,44 @@ class Reporter:
         self._store.certify(at, order, make)
         self._outlet.parcels_wait()
 
+    def hand_back(self, loan: str, borrower: str, ending: Ending) -> None:
+        """Log that a loan is over and nothing of the borrower's is left, and post the certificate to both forces.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        at, lender = self._journal.moment(), self._vault.config.force
+
+        def make(returned: Returned) -> list[Post]:
+            certificates = [
+                HandBack(
+                    force=force,
+                    unit=self._unit,
+                    lender=lender,
+                    borrower=borrower,
+                    loan=loan,
+                    ending=ending,
+                    ended=at.time,
+                    deployments=returned.deployments,
+                    undelivered=returned.undelivered,
+                    log_position=returned.log_position,
+                    log_head=returned.log_head,
+                )
+                for force in (lender, borrower)
+            ]
+            until = at.time + _RECEIPT_LIFE
+            return [(self.topic(Up.RECEIPT, item.force), self._vault.sign(item), until) for item in certificates]
+
+        self._store.hand_back(at, loan, self.topic(Up.ALERT, borrower), make)
+        self._outlet.parcels_wait()
+
     def parcels_wait(self) -> None:
         """Something else has put something into the outbox."""
         self._outlet.parcels_wait()
 
-    def topic(self, leaf: Up) -> str:
-        """Return one of the unit's own topics."""
-        return str(Topic(force=self._force, unit=self._unit, leaf=leaf))
+    def topic(self, leaf: Up, force: str | None = None) -> str:
+        """Return one of the unit's own topics, with the force that holds it or another."""
+        return str(Topic(force=force or self._force, unit=self._unit, leaf=leaf))
 
     def _announce(self, leaf: Up, payload: bytes, *, retain: bool = False) -> None:
         self._outlet.announce(self.topic(leaf), payload, retain)

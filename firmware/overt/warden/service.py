@@ -89,7 +89,7 @@ class Service:
         self._running = True
         self._store = store
         self.unit = Unit(vault, store, devices, self)
-        self._carrier = Carrier(store, self.unit.journal, self)
+        self._carrier = Carrier(store, self.unit.journal, self, vault.config.force)
         own = frozenset({0, os.geteuid()})
         self._peers = Peers(settings.run)
         self._vision = self._peers.seat(
@@ -194,6 +194,7 @@ class Service:
                 self._carrier.link(message)
             case Hello():
                 log.event("uplink.came", version=message.version)
+                self._carrier.came(message.force)
 
     def _uplink_gone(self) -> None:
         self._carrier.gone()

@@ -13,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from overt.protocol.topics import ROOT
 from overt.protocol.vocabulary import ClockQuality, Ending, Operation
 from overt.warden.audit import GENESIS, Fact, Moment, Record, first_broken, next_record
 
@@ -27,11 +28,16 @@ CREATE TABLE IF NOT EXISTS outbox (
 CREATE TABLE IF NOT EXISTS deployments (
     digest TEXT PRIMARY KEY, alerts INTEGER NOT NULL DEFAULT 0, made INTEGER NOT NULL DEFAULT 0,
     wiped INTEGER NOT NULL DEFAULT 0, ending TEXT, farewell BLOB) STRICT;
+CREATE TABLE IF NOT EXISTS loans (
+    digest TEXT PRIMARY KEY, borrower TEXT NOT NULL, ending TEXT, certified INTEGER NOT NULL DEFAULT 0) STRICT;
+CREATE TABLE IF NOT EXISTS charters (force TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY, room BLOB NOT NULL) STRICT;
 CREATE TRIGGER IF NOT EXISTS audit_keeps_its_words {_APPEND_ONLY.format("UPDATE")};
 CREATE TRIGGER IF NOT EXISTS audit_keeps_its_records {_APPEND_ONLY.format("DELETE")};
 """
 _PROBE_BYTES = 64 * 1024  # an alert and its log record take about 4 KiB
+Post = tuple[str, bytes, datetime]
+"""Topic, payload, and when it is worth nothing any more."""
 Sealer = Callable[[int], tuple[str, bytes, datetime, dict[str, Fact]]]
 
 
@@ -59,6 +65,15 @@ class Farewell(msgspec.Struct, frozen=True):
     watchlist: str | None
     entries: int
     templates: int
+
+
+class Returned(msgspec.Struct, frozen=True):
+    """What the certificates of a loan's return say."""
+
+    deployments: int
+    undelivered: int
+    log_position: int
+    log_head: str
 
 
 class Counts(msgspec.Struct, frozen=True):
@@ -202,14 +217,17 @@ class Store:
         with self._transaction():
             self._put(topic, payload, expires)
 
-    def waiting(self, after: int, most: int) -> list[Parcel]:
-        """Return what waits for delivery with an id above `after`, oldest first.
+    def waiting(self, after: int, most: int, force: str = "*") -> list[Parcel]:
+        """Return what waits for delivery, to one force or to any, with an id above `after`, oldest first.
 
         Raises:
             StorageFailed: It cannot be read.
         """
-        query = "SELECT id, topic, payload, expires FROM outbox WHERE id > ? AND reason IS NULL ORDER BY id LIMIT ?"
-        return [Parcel(*row) for row in self._read(query, after, most)]
+        query = (
+            "SELECT id, topic, payload, expires FROM outbox WHERE id > ? AND reason IS NULL AND topic GLOB ?"
+            " ORDER BY id LIMIT ?"
+        )
+        return [Parcel(*row) for row in self._read(query, after, f"{ROOT}/{force}/*", most)]
 
     def waiting_count(self) -> int:
         """Return how much waits for delivery.
@@ -329,6 +347,94 @@ class Store:
             self._put(*make(*self.head()))
             self._db.execute("UPDATE deployments SET farewell = NULL WHERE digest = ?", (order,))
 
+    # Loans and charters
+
+    def lend(self, at: Moment, loan: str, borrower: str, version: int) -> None:
+        """Remember that the unit is on loan, under this version of the borrower's charter, and log it.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        with self._transaction():
+            self._db.execute("INSERT INTO loans (digest, borrower) VALUES (?, ?)", (loan, borrower))
+            self._set_version(borrower, version)
+            facts: dict[str, Fact] = {"loan": loan, "borrower": borrower, "version": version}
+            self._append(at, Operation.AUTHORITY, "loan.accepted", facts)
+
+    def was_lent(self, loan: str) -> bool:
+        """Say whether a loan was accepted before.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        return bool(self._read("SELECT 1 FROM loans WHERE digest = ?", loan))
+
+    def open_loans(self) -> list[tuple[str, str, Ending | None]]:
+        """Return the loans (one at most) whose return is not certified: digest, borrower, and why it ended if it has.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read("SELECT digest, borrower, ending FROM loans WHERE certified = 0")
+        return [(digest, borrower, Ending(ending) if ending else None) for digest, borrower, ending in rows]
+
+    def end_loan(self, at: Moment, why: Ending) -> None:
+        """Remember for ever that the loan in hand is over, and log it. Once; a second time changes nothing.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        for loan, _, ending in self.open_loans():
+            if ending is None:
+                with self._transaction():
+                    self._db.execute("UPDATE loans SET ending = ? WHERE digest = ?", (why.value, loan))
+                    self._append(at, Operation.AUTHORITY, "loan.over", {"loan": loan, "ending": why.value})
+
+    def hand_back(self, at: Moment, loan: str, forgotten: str, make: Callable[[Returned], list[Post]]) -> None:
+        """Drop what no broker has taken of the borrower's, log the return, and post its certificates: one transaction.
+
+        Args:
+            at: Now.
+            loan: The loan's digest.
+            forgotten: Topic pattern (SQLite's GLOB) of what is dropped.
+            make: Given what was counted, and the log's length and head with the new record, returns the certificates.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        with self._transaction():
+            dropped = self._db.execute("DELETE FROM outbox WHERE topic GLOB ?", (forgotten,)).rowcount
+            since = "SELECT max(position) FROM audit WHERE event = 'loan.accepted'"
+            query = f"SELECT count(*) FROM audit WHERE event = 'order.accepted' AND position > ({since})"  # noqa: S608 - no text from outside
+            (deployments,) = self._db.execute(query).fetchone()
+            facts: dict[str, Fact] = {"loan": loan, "undelivered": dropped, "deployments": deployments}
+            self._append(at, Operation.ERASURE, "loan.handed_back", facts)
+            for post in make(Returned(deployments, dropped, *self.head())):
+                self._put(*post)
+            self._db.execute("UPDATE loans SET certified = 1 WHERE digest = ?", (loan,))
+
+    def charter_version(self, force: str) -> int:
+        """Return the highest version of a force's charter that this unit has known; 0 of none.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read("SELECT version FROM charters WHERE force = ?", force)
+        return int(rows[0][0]) if rows else 0
+
+    def note_charter(self, at: Moment, force: str, version: int, digest: str) -> None:
+        """Remember a charter's version and log it. Once; a second time changes nothing.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        if self.charter_version(force) >= version:
+            return
+        with self._transaction():
+            self._set_version(force, version)
+            facts: dict[str, Fact] = {"force": force, "version": version, "charter": digest}
+            self._append(at, Operation.AUTHORITY, "charter.accepted", facts)
+
     # Inside
 
     @contextmanager
@@ -363,6 +469,13 @@ class Store:
             " DO UPDATE SET alerts = alerts + excluded.alerts, made = made + excluded.made,"
             " wiped = wiped + excluded.wiped",
             (order, alerts, made, wiped),
+        )
+
+    def _set_version(self, force: str, version: int) -> None:
+        self._db.execute(
+            "INSERT INTO charters VALUES (?, ?) ON CONFLICT (force)"
+            " DO UPDATE SET version = max(version, excluded.version)",
+            (force, version),
         )
 
     def _put(self, topic: str, payload: bytes, expires: datetime) -> None:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from overt import __version__
-from overt.protocol import authority, limits, places
+from overt.protocol import authority, envelope, limits, places
 from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import Cleared, Progress, Sighting
 from overt.protocol.vocabulary import Doubt, Ending, Operation, State
@@ -24,10 +24,11 @@ from overt.warden.devices import Devices
 from overt.warden.ending import Ender
 from overt.warden.journal import Journal
 from overt.warden.lamp import Lamp
+from overt.warden.lending import Lending
 from overt.warden.reporter import Outlet, Reporter
 from overt.warden.sight import Sight, SightPort
 from overt.warden.store import StorageFailed, Store
-from overt.warden.vault import Deployment, Unreadable, Vault
+from overt.warden.vault import Deployment, Unreadable, Vault, VaultError
 from overt.warden.watchlist import Loaded, open_watchlist
 
 _DROPS_A_MINUTE = 30
@@ -47,7 +48,8 @@ class Unit:
         self.sight = Sight(ports)
         self._lamp = Lamp(devices.indicator)
         self._ender = Ender(vault, store, self.journal, self.reporter)
-        self._desk = Desk(vault, store, self.journal, self.reporter, self)
+        self.lending = Lending(vault, store, self.journal, self.reporter)
+        self._desk = Desk(vault, store, self.journal, self.reporter, self.lending, self)
         self._passages = Passages()
         self._drops = Allowance(_DROPS_A_MINUTE)
         self._health_due = 0.0
@@ -73,16 +75,36 @@ class Unit:
         self._lamp.show(False)
         self.journal.note(Operation.AUTHORITY, "warden.started", version=__version__)
         self.situation = replace(self.situation, ending=self._ender.finish())
+        self.lending.wake()
+        self._require_no_rollback()
         for kept in self._vault.deployments():
             if isinstance(kept, Unreadable) or self.in_hand is not None:
                 self._ender.give_up(kept.digest, Ending.KEY_LOST)
                 continue
             self.take_up(kept)
-            if self._still_lawful(kept):
+            if self.lending.is_over:
+                self.end(Ending.LOAN_OVER)
+            elif self._still_lawful(kept):
                 self._reload(kept)
             else:
                 self.end(Ending.TAMPER)
         self._advance(None)
+        self._hand_back()
+
+    def _require_no_rollback(self) -> None:
+        """Refuse to live under a charter older than one that was used before: its keys may have been revoked since.
+
+        Raises:
+            VaultError: It is older.
+        """
+        home = self._vault.home
+        try:
+            self.lending.require_no_older(home.force, home.version)
+        except ProtocolError as error:
+            raise VaultError(f"{error.detail}: enrol the unit with the force's newest charter") from error
+        with self.journal.guard("log the charter"):
+            digest = envelope.digest_of(envelope.encode(home))
+            self._store.note_charter(self.journal.moment(), home.force, home.version, digest)
 
     def rest(self) -> None:
         """Stop recognition and begin no more: the warden is about to stop."""
@@ -99,7 +121,11 @@ class Unit:
         """Look at the world and act on what has changed."""
         if not self.journal.sound:
             self.journal.probe()
+        at = self.journal.moment()
+        if at.trusted and self.lending.due(at.time):
+            self.end_loan(Ending.WINDOW_OVER)
         self._advance(None)
+        self._hand_back()
 
     def probe_storage(self) -> None:
         """Try whether an alert could be stored, before there is one."""
@@ -132,6 +158,32 @@ class Unit:
         self._mark(why)
         self._advance(core.Ended(why))
 
+    def end_loan(self, why: Ending) -> None:
+        """End the loan, and the deployment under it. From here on it is over, whatever happens."""
+        self.lending.mark(why)
+        self.end(Ending.LOAN_OVER)
+        self._hand_back()
+
+    def charter_replaced(self) -> None:
+        """Look again at what is in hand: the keys that it stands on may have been revoked."""
+        if not self.lending.still_granted():
+            self.end_loan(Ending.REVOKED)
+        held = self.in_hand
+        if held is None or self.state is State.ERASING:
+            return
+        if not self._still_lawful(held):
+            self.end(Ending.REVOKED)
+        elif self.loaded is not None:
+            self._advance(core.WatchlistLost())
+            self._drop_watchlist()
+            self._reload(held)
+
+    def _hand_back(self) -> None:
+        """Give the unit back to its force, once a loan is over and nothing is in hand any more."""
+        if self.lending.is_over and self.in_hand is None and self.lending.finish():
+            self.announce_status()
+            self.announce_checkpoint()
+
     def _mark(self, why: Ending) -> None:
         if self.in_hand is not None and not self._marked:
             self._marked = True
@@ -159,6 +211,7 @@ class Unit:
         moment = min(self.journal.now(), kept.order.window.end - timedelta(seconds=1))
         try:
             authority.check_order(kept.order_data, self._vault.charter, moment)
+            self.lending.check_order(kept.order)
             authority.check_for_unit(kept.order, self._vault.config.unit, self._vault.public, kept.order.model)
         except ProtocolError as error:
             log.event("order.unlawful", "error", code=error.code.value)
@@ -180,7 +233,9 @@ class Unit:
         if self._passages.is_new(sighting):
             at = self.journal.moment()
             config = self._vault.config
-            context = Context(config.force, config.unit, deployment, loaded.digest, at.clock, place, self._vault.sign)
+            context = Context(
+                self._vault.force, config.unit, deployment, loaded.digest, at.clock, place, self._vault.sign
+            )
             try:
                 sealer = alerts.sealer(context, sighting, loaded.listed[sighting.entry], at.time)
                 number = self._store.number_alert(deployment.digest, at, sealer)
@@ -297,6 +352,7 @@ class Unit:
             self.in_hand = None
             self._advance(core.Erased())
             self.announce_checkpoint()
+            self._hand_back()
 
     def _conditions(self) -> Conditions:
         at, place, held = self.journal.moment(), self._devices.place.where(), self.in_hand

@@ -1,8 +1,9 @@
 """The unit's keys, and what is kept of a deployment while it lasts.
 
 Layout of the state folder: `unit.json`, `charter.json`, `keys/signing.key`, `keys/storage.key`,
-`deployments/<order>/{order.json,key.sealed,watchlist.age}`, `warden.db`. Of a watchlist only the ciphertext that came
-is kept, and the key to it only sealed under the unit's storage key; erasing overwrites and removes both.
+`deployments/<order>/{order.json,key.sealed,watchlist.age}`, `loan/{charter.json,loan.json}`, `warden.db`. Of a
+watchlist only the ciphertext that came is kept, and the key to it only sealed under the unit's storage key; erasing
+overwrites and removes both.
 """
 
 import contextlib
@@ -12,11 +13,12 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
 from overt.protocol import envelope, keys, sealing
-from overt.protocol.documents import Charter, FixedSite, Order
+from overt.protocol.documents import Charter, FixedSite, Loan, Order
 from overt.protocol.errors import Malformed, ProtocolError
 from overt.protocol.fields import Digest, Recipient, Slug, Value
 from overt.protocol.vocabulary import Kind
@@ -69,6 +71,22 @@ class Unreadable(msgspec.Struct, frozen=True):
     digest: str
 
 
+class Lent(msgspec.Struct, frozen=True):
+    """The loan in hand.
+
+    Attributes:
+        loan: The loan; None when what is kept of it is not readable.
+        digest: Its identity, as far as it is known.
+        data: Its envelope.
+        charter: The borrower's charter, which may be newer than the one in the loan.
+    """
+
+    loan: Loan | None
+    digest: str
+    data: bytes
+    charter: Charter | None
+
+
 @contextmanager
 def alone(state: Path) -> Iterator[None]:
     """Hold the state folder, so that no other process of this package changes it. The kernel frees it at the end.
@@ -103,12 +121,22 @@ class Vault:
         try:
             self._storage_recipient = self._storage_public()
             self.config = msgspec.json.decode(_read(state / "unit.json", "overt-camera enrol"), type=UnitConfig)
-            charter = envelope.parse(_read(state / "charter.json", "overt-camera enrol"), Kind.CHARTER)
-            self.charter = envelope.decode(charter, Charter)
+            self.home = read_charter(_read(state / "charter.json", "overt-camera enrol"))
         except (ProtocolError, msgspec.DecodeError) as error:
             raise VaultError(f"the state folder {state} is damaged: {error}; enrol the unit anew") from error
+        self.lent = self._find_loan()
         self.public = keys.public_of(self._signing)
         self._signer = keys.signer_of(self._signing)
+
+    @property
+    def charter(self) -> Charter:
+        """The charter that governs the unit now: the borrower's while it is on loan."""
+        return self.lent.charter if self.lent and self.lent.charter else self.home
+
+    @property
+    def force(self) -> str:
+        """The force that holds the unit now."""
+        return self.charter.force
 
     def sign(self, report: envelope.Payload) -> bytes:
         """Sign a report with the unit's key."""
@@ -150,6 +178,59 @@ class Vault:
             except (OSError, ProtocolError):
                 found.append(Unreadable(folder.name))
         return found
+
+    def keep_loan(self, loan: Loan, digest: str, data: bytes) -> None:
+        """Put the unit under the borrower's charter.
+
+        Raises:
+            OSError: It could not be made durable; nothing is kept.
+        """
+        folder = self._state / "loan"
+        try:
+            folder.mkdir(mode=0o700, exist_ok=True)
+            sync_folder(self._state)
+            write_atomically(folder / "charter.json", loan.charter)
+            write_atomically(folder / "loan.json", data)  # last: a loan is there when this is
+        except OSError:
+            _erase_folder(folder)
+            raise
+        self.lent = Lent(loan, digest, data, read_charter(loan.charter))
+
+    def erase_loan(self) -> None:
+        """Put the unit under its own force again, and remove what is kept of the borrower's. Calling it twice is fine.
+
+        Raises:
+            OSError: Something could not be removed. The unit is its own force's all the same.
+        """
+        self.lent = None
+        _erase_folder(self._state / "loan")
+
+    def replace_charter(self, charter: Charter, data: bytes) -> None:
+        """Use a newer charter, which must have been checked against the one in use.
+
+        Raises:
+            OSError: It could not be made durable; the one before stays in use.
+        """
+        if self.lent is not None and charter.force == self.force:
+            write_atomically(self._state / "loan" / "charter.json", data)
+            self.lent = msgspec.structs.replace(self.lent, charter=charter)
+        else:
+            write_atomically(self._state / "charter.json", data)
+            self.home = charter
+
+    def _find_loan(self) -> Lent | None:
+        """Return the loan in hand, and remove what a power cut left half-made of one."""
+        folder = self._state / "loan"
+        if not (folder / "loan.json").exists():
+            _erase_folder(folder)
+            return None
+        data = (folder / "loan.json").read_bytes()
+        try:
+            parsed = envelope.parse(data, Kind.LOAN)
+            charter = read_charter((folder / "charter.json").read_bytes())
+            return Lent(envelope.decode(parsed, Loan), parsed.digest(), data, charter)
+        except (OSError, ProtocolError):
+            return Lent(None, envelope.digest_of(data), data, None)
 
     def deployment_key(self, digest: str) -> str:
         """Return the secret key of a deployment. To be called in a child process alone (`enclosure`).
@@ -205,23 +286,55 @@ class Vault:
         Raises:
             OSError: Something could not be removed.
         """
-        folder = self._deployments / digest
-        if not folder.is_dir():
+        if _erase_folder(self._deployments / digest) and not any(self._deployments.iterdir()):
+            self._renew_storage_key()
+
+    def _renew_storage_key(self) -> None:
+        """Replace the key that the deployments' keys were sealed under: copies of them are useless to the unit too.
+
+        A key that the supervisor keeps (`CREDENTIALS_DIRECTORY`) is the supervisor's to replace.
+        """
+        path = _find_key(self._state, "storage.key")
+        if path.parent != self._state / "keys":
             return
-        for path in sorted(folder.iterdir(), key=lambda path: path.name != "key.sealed"):  # the key goes first
-            with contextlib.suppress(OSError):  # a disk that takes no writes still takes removals
-                _overwrite(path)
-            path.unlink()
-            sync_folder(folder)
-        shutil.rmtree(folder)
-        sync_folder(self._deployments)
+
+        def make() -> tuple[bytes, None]:
+            identity, recipient = sealing.new_identity()
+            with path.open("r+b") as before:  # held open: it is overwritten once its successor is durable
+                write_atomically(path, identity.encode())
+                _overwrite(before)
+            return recipient.encode(), None
+
+        self._storage_recipient = in_child(make)[0].decode()
 
 
-def _overwrite(path: Path) -> None:
-    with path.open("r+b") as file:
-        file.write(os.urandom(path.stat().st_size))
-        file.flush()
-        os.fsync(file.fileno())
+def read_charter(data: bytes) -> Charter:
+    """Read a charter that was checked before it was stored.
+
+    Raises:
+        ProtocolError: It is none.
+    """
+    return envelope.decode(envelope.parse(data, Kind.CHARTER), Charter)
+
+
+def _erase_folder(folder: Path) -> bool:
+    """Overwrite and remove a folder of files; say whether there was one."""
+    if not folder.is_dir():
+        return False
+    for path in sorted(folder.iterdir(), key=lambda path: path.name not in {"key.sealed", "loan.json"}):  # keys first
+        with contextlib.suppress(OSError), path.open("r+b") as file:  # a disk that takes no writes takes removals
+            _overwrite(file)
+        path.unlink()
+        sync_folder(folder)
+    shutil.rmtree(folder)
+    sync_folder(folder.parent)
+    return True
+
+
+def _overwrite(file: BinaryIO) -> None:
+    file.write(os.urandom(os.fstat(file.fileno()).st_size))
+    file.flush()
+    os.fsync(file.fileno())
 
 
 def _read_key(state: Path, name: str) -> bytes:
