@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from overt import __version__
 from overt.runtime.cli import Parser, run
-from overt_provisioning import commands, loans, watchlist
+from overt_provisioning import commands, inspection, loans, watchlist
 
 
 def parser() -> Parser:
@@ -24,7 +24,7 @@ def parser() -> Parser:
     loans.add_parser(subparsers)
     commands.add_send(subparsers)
     commands.add_cancel(subparsers)
-    commands.add_inspect(subparsers)
+    inspection.add_parser(subparsers)
     return top
 
 

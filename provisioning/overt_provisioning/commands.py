@@ -10,15 +10,13 @@ from msgspec import Meta
 
 from overt.protocol import authority, envelope, fields
 from overt.protocol.documents import Cancellation, ForceLimits, UnitRef
-from overt.protocol.errors import ProtocolError
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import CancellationReason, Kind, Role
 from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt.runtime.files import write_atomically
-from overt_provisioning import certificates, courier, force, form, keys, renewal
+from overt_provisioning import certificates, courier, force, form, keys, order_check, renewal
 from overt_provisioning.common import add_home, countersigned, group, now, opened, passphrase, plainly, read_order, say
-from overt_provisioning.explain import explain
 from overt_provisioning.loans import read_loan
 
 _LONGEST_WAIT_S = 3600
@@ -166,15 +164,7 @@ def add_order(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     add_home(second)
     second.add_argument("order", type=Path, help="the order; the signature is added to it")
     second.set_defaults(handler=plainly(_order_countersign))
-    check = commands.add_parser(
-        "check",
-        help="say in plain words what a unit will and will not do under an order, or why it would refuse it",
-        epilog="example:\n  overt-provision order check order.json --charter charter.json",
-    )
-    check.add_argument("order", type=Path)
-    check.add_argument("--charter", type=Path, required=True, metavar="F", help="the force's charter")
-    check.add_argument("--json", action="store_true", help="print JSON")
-    check.set_defaults(handler=plainly(_order_check))
+    order_check.add_parser(commands)
 
 
 def _order_new(arguments: argparse.Namespace) -> int:
@@ -204,18 +194,6 @@ def _order_countersign(arguments: argparse.Namespace) -> int:
     checked = authority.check_order(signed, charter, now())
     write_atomically(arguments.order, signed, mode=0o644)
     say(arguments, f"countersigned the order {checked.digest[:12]}…; units will accept it")
-    return OK
-
-
-def _order_check(arguments: argparse.Namespace) -> int:
-    charter = force.read_charter(arguments.charter)
-    order = read_order(arguments.order)
-    try:
-        authority.check_order(order.data, charter, now())
-    except ProtocolError as error:
-        say(arguments, f"a unit would refuse this order: {error}", accepted=False, code=error.code, detail=error.detail)
-        return NEGATIVE
-    say(arguments, explain(order.document, order.digest), accepted=True, order=order.digest)
     return OK
 
 
@@ -256,37 +234,6 @@ def _cancel(arguments: argparse.Namespace) -> int:
     data = envelope.sign(cancellation, [keys.signer(arguments.home, Role(arguments.role), passphrase(arguments))])
     write_atomically(arguments.out, data, mode=0o644)
     say(arguments, f"made {arguments.out}: send it with 'overt-provision send cancel'")
-    return OK
-
-
-def add_inspect(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
-    """Register `inspect`."""
-    parser = subparsers.add_parser(
-        "inspect",
-        help="show any signed document and which posts have validly signed it",
-        epilog="example:\n  overt-provision inspect order.json --charter charter.json",
-    )
-    parser.add_argument("document", type=Path)
-    parser.add_argument("--charter", type=Path, metavar="F", help="whose keys to compare the signatures with")
-    parser.set_defaults(handler=plainly(_inspect))
-
-
-def _inspect(arguments: argparse.Namespace) -> int:
-    parsed = envelope.parse(arguments.document.read_bytes())
-    document = envelope.decode_any(parsed)
-    posts = []
-    if arguments.charter:
-        charter = force.read_charter(arguments.charter)
-        signed = parsed.signers(key.public for key in charter.keys.values())
-        posts = sorted(key.post for key in charter.keys.values() if key.public in signed)
-    shown = {
-        "kind": parsed.kind,
-        "digest": parsed.digest(),
-        "signatures": len(parsed.signatures),
-        "signed_by": posts,
-        "document": msgspec.to_builtins(document),
-    }
-    print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())  # noqa: T201 - a command talks
     return OK
 
 

@@ -10,11 +10,11 @@ from typing import Generic, TypeVar
 
 import msgspec
 
-from overt.protocol import envelope, limits
+from overt.protocol import envelope, limits, terms
 from overt.protocol.documents import Cancellation, Charter, Entry, ForceLimits, Loan, Order, UnitRef, Watchlist
 from overt.protocol.envelope import Envelope
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
-from overt.protocol.vocabulary import Category, Kind, Refusal, Role, UseCase
+from overt.protocol.vocabulary import Kind, Refusal, Role
 
 D = TypeVar("D", Charter, Order, Watchlist, Cancellation, Loan)
 
@@ -88,9 +88,8 @@ def check_order_terms(order: Order, charter: Charter, now: datetime) -> None:
     Raises:
         ProtocolError: With the rule that is broken.
     """
-    _require_force(order.force, charter)
-    _check_window(order, charter, now)
-    _check_order_limits(order, charter)
+    for broken in terms.broken(order, charter, now):
+        raise broken
 
 
 def check_order_signatures(data: bytes, charter: Charter) -> Checked[Order]:
@@ -315,52 +314,6 @@ def _require_two_officers(parsed: Envelope, charter: Charter) -> None:
 def _require_force(force: str, charter: Charter) -> None:
     if force != charter.force:
         raise ProtocolError(Refusal.WRONG_FORCE, f"expected a document of {charter.force}, found one of {force}")
-
-
-def _check_window(order: Order, charter: Charter, now: datetime) -> None:
-    window = order.window
-    length = window.end - window.start
-    if length.total_seconds() <= 0:
-        raise ProtocolError(Refusal.LIMIT, "this order's window ends before it starts")
-    longest = min(limits.ORDER_MAX_WINDOW.total_seconds(), charter.limits.window_max_hours * 3600)
-    if length.total_seconds() > longest:
-        raise ProtocolError(
-            Refusal.LIMIT, f"an order lasts at most {longest / 3600:g} hours (O21-22); make one order for each day"
-        )
-    if now >= window.end:
-        raise ProtocolError(Refusal.EXPIRED, f"this order ended at {window.end.isoformat()}")
-    if window.start - now > limits.ORDER_MAX_LEAD:
-        raise ProtocolError(Refusal.NOT_YET, f"this order starts more than {limits.ORDER_MAX_LEAD.days} days from now")
-    if window.end > charter.expires:
-        raise ProtocolError(Refusal.LIMIT, "this order would outlive the charter that it stands on")
-
-
-def _check_order_limits(order: Order, charter: Charter) -> None:
-    if order.threshold < charter.limits.threshold_min:
-        raise ProtocolError(
-            Refusal.LIMIT,
-            f"expected a threshold of at least {charter.limits.threshold_min} (the force's own limit), "
-            f"found {order.threshold}",
-        )
-    if order.watchlist_max_entries > charter.limits.watchlist_max_entries:
-        raise ProtocolError(
-            Refusal.LIMIT,
-            f"expected at most {charter.limits.watchlist_max_entries} entries (the force's own limit), "
-            f"found {order.watchlist_max_entries}",
-        )
-    volunteers_only = set(order.categories) == {Category.VOLUNTEER}
-    if (order.use_case is UseCase.BLUE_WATCHLIST) != volunteers_only or (
-        not volunteers_only and Category.VOLUNTEER in order.categories
-    ):
-        raise ProtocolError(
-            Refusal.LIMIT, "a blue watchlist lists volunteers and nobody else, and no other use case lists volunteers"
-        )
-    if order.use_case is not UseCase.BLUE_WATCHLIST:
-        # Fail closed (promise 6): a threshold needs a signed assurance report, and nothing here can check one yet.
-        raise ProtocolError(
-            Refusal.NO_ASSURANCE,
-            "this release has no way to check an assurance report, so it runs blue watchlist exercises only",
-        )
 
 
 def _check_entries(watchlist: Watchlist, order: Order, limit: ForceLimits, now: datetime) -> None:

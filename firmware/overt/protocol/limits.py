@@ -24,6 +24,8 @@ TEMPLATE_BYTES: Final = TEMPLATE_VALUES * 4  # float32, little-endian
 THRESHOLD_MIN: Final = 0.35  # cosine; below SFace's published same-person point of 0.363 nothing is a match
 THRESHOLD_MAX: Final = 0.95
 
+FALSE_ALERT_CEILING_MAX: Final = 0.001  # [O19] South Wales Police, 2018: at most 1 false alert in 1,000 faces
+
 # Sizes checked before anything is parsed.
 DOCUMENT_MAX_BYTES: Final = 256 * 1024
 CHARTER_MAX_BYTES: Final = 96 * 1024  # so that a loan, which carries one, is no larger than any document
