@@ -15,7 +15,7 @@ from overt.protocol.topics import Down
 from overt.protocol.vocabulary import CancellationReason, Kind, Role
 from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt.runtime.files import write_atomically
-from overt_provisioning import certificates, courier, force, form, keys, order_check, renewal
+from overt_provisioning import certificates, courier, force, form, key_commands, keys, order_check, renewal
 from overt_provisioning.common import add_home, countersigned, group, now, opened, passphrase, plainly, read_order, say
 from overt_provisioning.loans import read_loan
 
@@ -37,6 +37,11 @@ def add_force(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     create.add_argument("--valid-days", type=_days, default=365, help="the charter holds (default: %(default)s)")
     create.add_argument("--most-entries", type=int, default=2000, help="largest watchlist (default: %(default)s, O19)")
     create.add_argument("--least-threshold", type=float, default=None, help="lowest threshold that an order may name")
+    create.add_argument(
+        "--most-image-days", type=int, default=None, help="oldest image of an adult that a watchlist may have, in days"
+    )
+    create.add_argument("--most-image-days-under-18", type=int, default=None, help="the same for people under 18")
+    key_commands.add_places(create)
     create.add_argument("--json", action="store_true", help="print JSON")
     create.set_defaults(handler=plainly(_force_create))
     _add_renew(commands)
@@ -61,14 +66,16 @@ def _add_renew(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     renew.add_argument(
         "--replace", action="append", default=[], choices=[*Role], help="whose key is replaced; may be given again"
     )
+    key_commands.add_places(renew)
     renew.add_argument("--valid-days", type=_days, default=365, help="the charter holds (default: %(default)s)")
     renew.add_argument("--json", action="store_true", help="print JSON")
     renew.set_defaults(handler=plainly(_force_renew))
 
 
 def _force_renew(arguments: argparse.Namespace) -> int:
-    replaced = frozenset(map(Role, arguments.replace))
-    charter = renewal.renew(arguments.home, replaced, arguments.valid_days, passphrase(arguments))
+    places = key_commands.places(arguments)
+    replaced = frozenset(map(Role, arguments.replace)) | frozenset(places)
+    charter = renewal.renew(arguments.home, replaced, arguments.valid_days, passphrase(arguments), places)
     keys_made = ", ".join(sorted(role.value for role in replaced)) or "none"
     text = f"made version {charter.version} of the charter of {charter.force}, new keys: {keys_made}; send it to all"
     say(arguments, text, force=charter.force, version=charter.version, expires=charter.expires)
@@ -76,13 +83,19 @@ def _force_renew(arguments: argparse.Namespace) -> int:
 
 
 def _force_create(arguments: argparse.Namespace) -> int:
-    given = {"watchlist_max_entries": arguments.most_entries, "threshold_min": arguments.least_threshold}
+    given = {
+        "watchlist_max_entries": arguments.most_entries,
+        "threshold_min": arguments.least_threshold,
+        "image_max_age_days": arguments.most_image_days,
+        "image_max_age_days_under_18": arguments.most_image_days_under_18,
+    }
     try:
         limits = msgspec.convert({key: value for key, value in given.items() if value is not None}, ForceLimits)
     except msgspec.ValidationError as error:
         raise Failure(f"a force's limits can only be tighter than the product's: {error}") from error
     charter = force.create(
-        arguments.home, arguments.force, arguments.title, arguments.valid_days, limits, passphrase(arguments)
+        *(arguments.home, arguments.force, arguments.title, arguments.valid_days, limits, passphrase(arguments)),
+        key_commands.places(arguments),
     )
     text = f"made the force {charter.force} in {arguments.home}: {len(charter.keys)} keys, charter.json, pki/ca.pem"
     say(arguments, text, force=charter.force, charter=str(arguments.home / "charter.json"), expires=charter.expires)
