@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from overt import __version__
 from overt.runtime.cli import Parser, run
-from overt_provisioning import commands, loans, watchlist
+from overt_provisioning import commands, inspection, key_commands, loans, watchlist
 
 
 def parser() -> Parser:
@@ -18,13 +18,14 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"overt {__version__}")
     subparsers = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     commands.add_force(subparsers)
+    key_commands.add_parser(subparsers)
     commands.add_certificate(subparsers)
     commands.add_order(subparsers)
     watchlist.add_parser(subparsers)
     loans.add_parser(subparsers)
     commands.add_send(subparsers)
     commands.add_cancel(subparsers)
-    commands.add_inspect(subparsers)
+    inspection.add_parser(subparsers)
     return top
 
 

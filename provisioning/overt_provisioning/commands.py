@@ -10,15 +10,13 @@ from msgspec import Meta
 
 from overt.protocol import authority, envelope, fields
 from overt.protocol.documents import Cancellation, ForceLimits, UnitRef
-from overt.protocol.errors import ProtocolError
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import CancellationReason, Kind, Role
 from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt.runtime.files import write_atomically
-from overt_provisioning import certificates, courier, force, form, keys, renewal
+from overt_provisioning import certificates, courier, force, form, key_commands, keys, order_check, renewal
 from overt_provisioning.common import add_home, countersigned, group, now, opened, passphrase, plainly, read_order, say
-from overt_provisioning.explain import explain
 from overt_provisioning.loans import read_loan
 
 _LONGEST_WAIT_S = 3600
@@ -39,6 +37,11 @@ def add_force(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     create.add_argument("--valid-days", type=_days, default=365, help="the charter holds (default: %(default)s)")
     create.add_argument("--most-entries", type=int, default=2000, help="largest watchlist (default: %(default)s, O19)")
     create.add_argument("--least-threshold", type=float, default=None, help="lowest threshold that an order may name")
+    create.add_argument(
+        "--most-image-days", type=int, default=None, help="oldest image of an adult that a watchlist may have, in days"
+    )
+    create.add_argument("--most-image-days-under-18", type=int, default=None, help="the same for people under 18")
+    key_commands.add_places(create)
     create.add_argument("--json", action="store_true", help="print JSON")
     create.set_defaults(handler=plainly(_force_create))
     _add_renew(commands)
@@ -63,14 +66,16 @@ def _add_renew(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     renew.add_argument(
         "--replace", action="append", default=[], choices=[*Role], help="whose key is replaced; may be given again"
     )
+    key_commands.add_places(renew)
     renew.add_argument("--valid-days", type=_days, default=365, help="the charter holds (default: %(default)s)")
     renew.add_argument("--json", action="store_true", help="print JSON")
     renew.set_defaults(handler=plainly(_force_renew))
 
 
 def _force_renew(arguments: argparse.Namespace) -> int:
-    replaced = frozenset(map(Role, arguments.replace))
-    charter = renewal.renew(arguments.home, replaced, arguments.valid_days, passphrase(arguments))
+    places = key_commands.places(arguments)
+    replaced = frozenset(map(Role, arguments.replace)) | frozenset(places)
+    charter = renewal.renew(arguments.home, replaced, arguments.valid_days, passphrase(arguments), places)
     keys_made = ", ".join(sorted(role.value for role in replaced)) or "none"
     text = f"made version {charter.version} of the charter of {charter.force}, new keys: {keys_made}; send it to all"
     say(arguments, text, force=charter.force, version=charter.version, expires=charter.expires)
@@ -78,13 +83,19 @@ def _force_renew(arguments: argparse.Namespace) -> int:
 
 
 def _force_create(arguments: argparse.Namespace) -> int:
-    given = {"watchlist_max_entries": arguments.most_entries, "threshold_min": arguments.least_threshold}
+    given = {
+        "watchlist_max_entries": arguments.most_entries,
+        "threshold_min": arguments.least_threshold,
+        "image_max_age_days": arguments.most_image_days,
+        "image_max_age_days_under_18": arguments.most_image_days_under_18,
+    }
     try:
         limits = msgspec.convert({key: value for key, value in given.items() if value is not None}, ForceLimits)
     except msgspec.ValidationError as error:
         raise Failure(f"a force's limits can only be tighter than the product's: {error}") from error
     charter = force.create(
-        arguments.home, arguments.force, arguments.title, arguments.valid_days, limits, passphrase(arguments)
+        *(arguments.home, arguments.force, arguments.title, arguments.valid_days, limits, passphrase(arguments)),
+        key_commands.places(arguments),
     )
     text = f"made the force {charter.force} in {arguments.home}: {len(charter.keys)} keys, charter.json, pki/ca.pem"
     say(arguments, text, force=charter.force, charter=str(arguments.home / "charter.json"), expires=charter.expires)
@@ -166,15 +177,7 @@ def add_order(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     add_home(second)
     second.add_argument("order", type=Path, help="the order; the signature is added to it")
     second.set_defaults(handler=plainly(_order_countersign))
-    check = commands.add_parser(
-        "check",
-        help="say in plain words what a unit will and will not do under an order, or why it would refuse it",
-        epilog="example:\n  overt-provision order check order.json --charter charter.json",
-    )
-    check.add_argument("order", type=Path)
-    check.add_argument("--charter", type=Path, required=True, metavar="F", help="the force's charter")
-    check.add_argument("--json", action="store_true", help="print JSON")
-    check.set_defaults(handler=plainly(_order_check))
+    order_check.add_parser(commands)
 
 
 def _order_new(arguments: argparse.Namespace) -> int:
@@ -204,18 +207,6 @@ def _order_countersign(arguments: argparse.Namespace) -> int:
     checked = authority.check_order(signed, charter, now())
     write_atomically(arguments.order, signed, mode=0o644)
     say(arguments, f"countersigned the order {checked.digest[:12]}…; units will accept it")
-    return OK
-
-
-def _order_check(arguments: argparse.Namespace) -> int:
-    charter = force.read_charter(arguments.charter)
-    order = read_order(arguments.order)
-    try:
-        authority.check_order(order.data, charter, now())
-    except ProtocolError as error:
-        say(arguments, f"a unit would refuse this order: {error}", accepted=False, code=error.code, detail=error.detail)
-        return NEGATIVE
-    say(arguments, explain(order.document, order.digest), accepted=True, order=order.digest)
     return OK
 
 
@@ -256,37 +247,6 @@ def _cancel(arguments: argparse.Namespace) -> int:
     data = envelope.sign(cancellation, [keys.signer(arguments.home, Role(arguments.role), passphrase(arguments))])
     write_atomically(arguments.out, data, mode=0o644)
     say(arguments, f"made {arguments.out}: send it with 'overt-provision send cancel'")
-    return OK
-
-
-def add_inspect(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
-    """Register `inspect`."""
-    parser = subparsers.add_parser(
-        "inspect",
-        help="show any signed document and which posts have validly signed it",
-        epilog="example:\n  overt-provision inspect order.json --charter charter.json",
-    )
-    parser.add_argument("document", type=Path)
-    parser.add_argument("--charter", type=Path, metavar="F", help="whose keys to compare the signatures with")
-    parser.set_defaults(handler=plainly(_inspect))
-
-
-def _inspect(arguments: argparse.Namespace) -> int:
-    parsed = envelope.parse(arguments.document.read_bytes())
-    document = envelope.decode_any(parsed)
-    posts = []
-    if arguments.charter:
-        charter = force.read_charter(arguments.charter)
-        signed = parsed.signers(key.public for key in charter.keys.values())
-        posts = sorted(key.post for key in charter.keys.values() if key.public in signed)
-    shown = {
-        "kind": parsed.kind,
-        "digest": parsed.digest(),
-        "signatures": len(parsed.signatures),
-        "signed_by": posts,
-        "document": msgspec.to_builtins(document),
-    }
-    print(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode())  # noqa: T201 - a command talks
     return OK
 
 

@@ -21,7 +21,7 @@ from overt_provisioning.certificates import CertificateProblem
 from overt_provisioning.courier import AddressProblem, CourierProblem
 from overt_provisioning.force import ForceProblem
 from overt_provisioning.form import FormProblem
-from overt_provisioning.keys import KeyProblem, Passphrase
+from overt_provisioning.keys import KeyProblem, KeyUnavailable, Passphrase
 
 Handler = Callable[[argparse.Namespace], int]
 _BAD = (ProtocolError, AddressProblem, CertificateProblem, ForceProblem, FormProblem, KeyProblem)
@@ -53,11 +53,17 @@ def add_home(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--passphrase-file", type=Path, metavar="F", help="read the passphrase of the keys from here (default: ask)"
     )
+    add_pin(parser)
+
+
+def add_pin(parser: argparse.ArgumentParser) -> None:
+    """Add `--pin-file`."""
+    parser.add_argument("--pin-file", type=Path, metavar="F", help="read the PIN of a token from here (default: ask)")
 
 
 def passphrase(arguments: argparse.Namespace) -> Passphrase:
-    """Return the passphrase's source."""
-    return Passphrase(arguments.passphrase_file)
+    """Return the source of passphrase and PINs."""
+    return Passphrase(getattr(arguments, "passphrase_file", None), pin_file=arguments.pin_file)
 
 
 def plainly(handler: Handler) -> Handler:
@@ -67,6 +73,8 @@ def plainly(handler: Handler) -> Handler:
     def run(arguments: argparse.Namespace) -> int:
         try:
             return handler(arguments)
+        except KeyUnavailable as error:
+            raise Failure(str(error), UNAVAILABLE) from error
         except _BAD as error:
             raise Failure(str(error), BAD_INPUT) from error
         except (CourierProblem, MqttError) as error:

@@ -1,36 +1,98 @@
-"""An order in plain words: what a unit will and will not do under it."""
+"""An order in plain words: what a unit will and will not do under it, and what is left to people."""
+
+from datetime import timedelta
 
 from overt.protocol import limits
-from overt.protocol.documents import Area, Order
-from overt.protocol.vocabulary import UseCase
+from overt.protocol.documents import Area, FixedSite, Order
+from overt.protocol.vocabulary import Category
+
+_CATEGORIES = {
+    Category.VOLUNTEER: "consenting volunteers",
+    Category.WANTED_BY_COURT: "people wanted by a court",
+    Category.WANTED_FOR_ARREST: "people wanted for arrest",
+    Category.MISSING: "missing people",
+    Category.RISK_OF_SERIOUS_HARM: "people who risk, or pose a risk of, serious harm",
+}
 
 
-def explain(order: Order, digest: str) -> str:
-    """Return what an order means, for the people who sign it."""
-    window, place = order.window, order.place
-    where = f"inside {place.name} ({len(place.corners)} corners)" if isinstance(place, Area) else f"at {place.name}"
-    units = ", ".join(unit.unit for unit in order.units)
-    rooms = ", ".join(room.name for room in order.control_rooms)
-    listed = "consenting volunteers" if order.use_case is UseCase.BLUE_WATCHLIST else "people"
-    lines = [
-        f"Order {digest[:12]}…, operation {order.operation}, of {order.force}.",
-        "",
-        "Under this order",
-        f"  - the unit(s) {units} will look for {listed} of the categories {', '.join(order.categories)},",
-        f"    at most {order.watchlist_max_entries} of them,",
-        f"  - {where},",
-        f"  - from {window.start:%Y-%m-%d %H:%M %Z} until {window.end:%Y-%m-%d %H:%M %Z}, and not a second longer,",
-        f"  - with the model {order.model[:12]}… and alerts from a score of {order.threshold:g},",
-        f"  - telling {rooms} of each possible match,",
-        f"    for a person to judge within {order.retention.adjudication_minutes} minutes,",
-        f"  - with the lamp lit and the notice public at {order.notice.address}.",
-        "",
-        "It will not",
-        "  - recognise anyone elsewhere, earlier, later, with another model, or with the lamp dark,",
-        f"  - accept a watchlist older than {limits.WATCHLIST_MAX_AGE.total_seconds() / 3600:g} hours (O7)",
-        "    or not reviewed for this deployment (O5),",
-        "  - keep an image or template of anyone who raises no alert (O10), or any image at all,",
-        f"  - keep an undelivered alert for more than {order.retention.alerts_hours} hours (O11),",
-        "  - keep the watchlist, or the key to it, once the order has ended or was cancelled.",
+def explain(order: Order, digest: str | None) -> str:
+    """Return what an order means, for the people who sign it; `digest` is None before anyone has."""
+    called = f"Order {digest[:12]}…" if digest else "Not signed yet: an order"
+    return "\n".join(
+        [
+            f"{called}, operation {order.operation}, of {order.force}.",
+            "",
+            "Under this order",
+            *_will(order),
+            "",
+            "It will not",
+            *_will_not(order),
+            "",
+            "It is left to people to",
+            *_people(order),
+        ]
+    )
+
+
+def _will(order: Order) -> list[str]:
+    window = order.window
+    start, end = (f"{time:%A %d %B %Y, %H:%M:%S %Z}" for time in (window.start, window.end))
+    units = f"the unit{'s' if len(order.units) > 1 else ''} {', '.join(unit.unit for unit in order.units)}"
+    rooms = " and ".join(room.name for room in order.control_rooms)
+    categories = "; ".join(_CATEGORIES[category] for category in order.categories)
+    return [
+        f"  - {units} will compare every face that passes with a watchlist of",
+        f"    {categories}; at most {order.watchlist_max_entries:,} of them (O2, O19),",
+        f"  - {_where(order.place)} (O3),",
+        f"  - from {start}",
+        f"    until {end}: {_length(window.end - window.start)}, and not a second longer (O21-22),",
+        f"  - with the model {order.model[:12]}… and no other; an alert is raised from a score of {order.threshold:g},",
+        f"  - sending each alert, a possible match, to {rooms} and to nobody else, without name, image or template,",
+        "  - only while its lamp is proven lit, its clock is right, it is at the place, and it can keep its log.",
     ]
-    return "\n".join(lines)
+
+
+def _length(length: timedelta) -> str:
+    hours, minutes = divmod(round(length.total_seconds() / 60), 60)
+    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
+
+
+def _where(place: FixedSite | Area) -> str:
+    if isinstance(place, Area):
+        return f"inside {place.name}, an area of {len(place.corners)} corners, for as long as it knows that it is there"
+    return f"at {place.name} ({place.latitude:.4f}, {place.longitude:.4f}), where it was put up"
+
+
+def _will_not(order: Order) -> list[str]:
+    hours = limits.WATCHLIST_MAX_AGE.total_seconds() / 3600
+    return [
+        "  - recognise anyone elsewhere, earlier, later, with another model, or with the lamp dark,",
+        f"  - accept a watchlist made more than {hours:g} hours ago (O7) or not reviewed for this deployment (O5), of",
+        "    other categories (O2), of more people (O19), or with anyone under 18 whose listing a second post did not",
+        "    authorise (O9),",
+        "  - keep an image or template of anyone who raises no alert (O10), or record video at all,",
+        f"  - keep an alert that could not be delivered for more than {order.retention.alerts_hours} hours (O11),",
+        "  - keep the watchlist, or the key to it, once the order has ended or was cancelled (O7): it signs a",
+        "    certificate of the erasure,",
+        "  - run on: more time, another place or other people need a new order, signed by two officers (O21-22).",
+    ]
+
+
+def _people(order: Order) -> list[str]:
+    minutes = order.retention.adjudication_minutes
+    stands_on = (order.impact_assessment, order.equality_assessment, order.policy)
+    papers = ", ".join(f'"{paper.title}"' for paper in stands_on)
+    operators, ceiling = ", ".join(order.operators), _rate(order.false_alert_ceiling)
+    return [
+        f"  - judge each alert within {minutes} minutes, and give reasons: {operators}.",
+        "    Nobody acts on the score alone; identity is established by ordinary means (O15-17),",
+        f"  - put up the signs, and publish the notice at {order.notice.address} before the start (O23):",
+        "    a unit cannot see them,",
+        f"  - stop when more than {ceiling} raise a false alert (O19), or when they see cause: one officer",
+        "    can cancel,",
+        f"  - stand by the papers {papers} (O20, O25-27).",
+    ]
+
+
+def _rate(ceiling: float) -> str:
+    return f"1 in {1 / ceiling:,.0f} faces seen" if ceiling else "no face seen"

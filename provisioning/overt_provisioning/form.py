@@ -2,9 +2,10 @@
 
 import hashlib
 import tomllib
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_type_hints
 
 import msgspec
 from msgspec import Meta
@@ -20,7 +21,15 @@ _MAX_BYTES = 256 * 1024
 
 
 class FormProblem(Exception):
-    """The form cannot become an order. The message names the field."""
+    """The form cannot become a document. The message names each field that is wrong.
+
+    Attributes:
+        problems: The fields, one by one.
+    """
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
 
 
 class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -170,37 +179,70 @@ def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) 
         FormProblem: A file named in the form cannot be read, or a value is out of its bounds.
     """
     now = (now or datetime.now(UTC)).replace(microsecond=0)
-    plain: dict[str, Any] = {
-        "type": "order",
-        "force": force,
-        "operation": form.operation,
-        "use_case": form.use_case,
-        "purpose": form.purpose.strip(),
-        "legal_basis": form.legal_basis.strip(),
-        "necessity": form.necessity.strip(),
-        "proportionality": form.proportionality.strip(),
-        "expectation": form.expectation.strip(),
-        "operators": form.operators,
-        "place": _place(form.place),
-        "issued": now,
-        "window": _window(form.window, now),
-        "units": [unit_of(unit, folder) for unit in form.unit],
-        "model": _model(form.recognition, folder),
-        "threshold": form.recognition.threshold,
-        "false_alert_ceiling": form.recognition.false_alert_ceiling,
-        "categories": form.watchlist.categories,
-        "watchlist_max_entries": form.watchlist.maximum_entries,
-        "impact_assessment": _paper("impact_assessment", form.papers.impact_assessment, folder),
-        "equality_assessment": _paper("equality_assessment", form.papers.equality_assessment, folder),
-        "policy": _paper("policy", form.papers.policy, folder),
-        "notice": {"text": form.notice.text.strip(), "address": form.notice.address},
-        "control_rooms": msgspec.to_builtins(form.control_room),
-        "retention": msgspec.to_builtins(form.retention),
+    parts: dict[str, Callable[[], Any]] = {
+        "force": lambda: force,
+        "operation": lambda: form.operation,
+        "use_case": lambda: form.use_case,
+        "purpose": form.purpose.strip,
+        "legal_basis": form.legal_basis.strip,
+        "necessity": form.necessity.strip,
+        "proportionality": form.proportionality.strip,
+        "place": lambda: _place(form.place),
+        "expectation": form.expectation.strip,
+        "issued": lambda: now,
+        "window": lambda: _window(form.window, now),
+        "units": lambda: [unit_of(unit, folder) for unit in form.unit],
+        "model": lambda: find_model(form.recognition, folder),
+        "threshold": lambda: form.recognition.threshold,
+        "categories": lambda: form.watchlist.categories,
+        "watchlist_max_entries": lambda: form.watchlist.maximum_entries,
+        "false_alert_ceiling": lambda: form.recognition.false_alert_ceiling,
+        "impact_assessment": lambda: _paper("impact_assessment", form.papers.impact_assessment, folder),
+        "equality_assessment": lambda: _paper("equality_assessment", form.papers.equality_assessment, folder),
+        "policy": lambda: _paper("policy", form.papers.policy, folder),
+        "notice": lambda: {"text": form.notice.text.strip(), "address": form.notice.address},
+        "control_rooms": lambda: msgspec.to_builtins(form.control_room),
+        "operators": lambda: form.operators,
+        "retention": lambda: msgspec.to_builtins(form.retention),
     }
-    try:
-        return msgspec.convert(plain, Order)
-    except msgspec.ValidationError as error:
-        raise FormProblem(f"the order would not be well formed: {error}") from error
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for name, part in parts.items():
+        try:
+            values[name] = msgspec.convert(part(), _ORDER_TYPES[name])
+        except FormProblem as problem:
+            problems.extend(problem.problems)
+        except msgspec.ValidationError as error:
+            problems.append(_problem(name, str(error)))
+    if problems:
+        raise FormProblem(*problems)
+    return Order(**values)
+
+
+_ORDER_TYPES = get_type_hints(Order, include_extras=True)
+_OBLIGATIONS = {
+    "use_case": "O2",
+    "categories": "O2",
+    "expectation": "O3",
+    "retention": "O11",
+    "operators": "O15-17",
+    "threshold": "O18",
+    "watchlist_max_entries": "O19",
+    "false_alert_ceiling": "O19",
+    "equality_assessment": "O20",
+    "window": "O21-22",
+    "notice": "O23",
+    **dict.fromkeys(("legal_basis", "necessity", "proportionality", "impact_assessment", "policy"), "O25-27"),
+}
+"""The obligation that a field of the order answers to."""
+
+
+def _problem(name: str, error: str) -> str:
+    """Word a field that is out of its bounds; msgspec says what was expected and, after ` - at `, in which part."""
+    expected, _, part = error.partition(" - at ")
+    field = f"{name}{part.strip('`').removeprefix('$')}"
+    obligation = f" ({_OBLIGATIONS[name]})" if name in _OBLIGATIONS else ""
+    return f"{field}: {expected[:1].lower()}{expected[1:]}{obligation}"
 
 
 def _place(form: PlaceForm) -> dict[str, Any]:
@@ -221,6 +263,17 @@ def _window(form: WindowForm, now: datetime) -> dict[str, datetime]:
     return {"start": form.start, "end": form.end}
 
 
+def find_start(form: WindowForm) -> datetime | None:
+    """Return when the window starts; None when that is the moment of signing.
+
+    Raises:
+        FormProblem: Not a time with its zone.
+    """
+    if form.start is not None and form.start.tzinfo is None:
+        raise FormProblem("[window] start: expected a time with its zone, such as 2026-11-23T09:00:00Z")
+    return form.start
+
+
 def unit_of(form: UnitForm, folder: Path) -> dict[str, Any]:
     """Return the unit that a form names.
 
@@ -239,7 +292,12 @@ def unit_of(form: UnitForm, folder: Path) -> dict[str, Any]:
     return {"unit": identity.unit, "key": identity.key}
 
 
-def _model(form: RecognitionForm, folder: Path) -> str:
+def find_model(form: RecognitionForm, folder: Path) -> str:
+    """Return the digest of the model set that a form names; paths in the form are relative to `folder`.
+
+    Raises:
+        FormProblem: The catalogue cannot be read, or has no such set.
+    """
     if form.catalogue is None:
         return form.model or ""
     content = content_of("[recognition] catalogue", folder, form.catalogue)

@@ -24,7 +24,7 @@ _START_OF_SCAN, _END_OF_IMAGE, _APP1 = b"\xff\xda", b"\xff\xd9", b"\xff\xe1"
 
 
 class StillProblem(Exception):
-    """An image cannot be used. The message says why and what to do."""
+    """An image cannot be read. The message says why and what to do."""
 
 
 def read_image(path: Path) -> Image:

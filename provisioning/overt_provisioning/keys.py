@@ -1,7 +1,7 @@
-"""The office's signing keys: one file for each role, encrypted with a passphrase.
+"""The office's signing keys: one file for each role, encrypted with a passphrase, unless `keyring` says otherwise.
 
-PKCS#8 in PEM, encrypted by `cryptography`: the form that every other tool, and a later move to a hardware token, reads.
-The passphrase comes from a file or from the keyboard, never from the command line or the environment.
+PKCS#8 in PEM, encrypted by `cryptography`: the form that every other tool reads. Passphrase and PIN come from a file or
+from the keyboard, never from the command line or the environment.
 """
 
 import getpass
@@ -31,12 +31,19 @@ class KeyProblem(Exception):
     """A key cannot be used. The message says why, and never holds a secret."""
 
 
-class Passphrase:
-    """The passphrase of an office's keys, asked for once and only when it is needed."""
+class KeyUnavailable(KeyProblem):
+    """A key cannot be reached: its token, or what reads it, is not there."""
 
-    def __init__(self, file: Path | None, ask: Callable[[str], str] = getpass.getpass) -> None:
-        self._file, self._ask = file, ask
+
+class Passphrase:
+    """The passphrase of an office's keys, and the PINs of its tokens, asked for once and only when they are needed."""
+
+    def __init__(
+        self, file: Path | None, ask: Callable[[str], str] = getpass.getpass, pin_file: Path | None = None
+    ) -> None:
+        self._file, self._ask, self._pin_file = file, ask, pin_file
         self._known: bytes | None = None
+        self._pins: dict[str, str] = {}
 
     def __repr__(self) -> str:
         """Say where it comes from, not what it is."""
@@ -54,6 +61,23 @@ class Passphrase:
                 self._known = None
                 raise KeyProblem(f"expected a passphrase of at least {_MIN_PASSPHRASE} characters")
         return self._known
+
+    def pin(self, token: str, file: Path | None) -> str:
+        """Return the PIN of a token, from the file that its URI names, the command's, or the keyboard.
+
+        Raises:
+            KeyProblem: It cannot be read.
+        """
+        if token not in self._pins:
+            source = file or self._pin_file
+            try:
+                found = source.read_text().strip() if source else self._ask(f"PIN of the token {token}: ")
+            except (OSError, EOFError, UnicodeDecodeError) as error:
+                raise KeyProblem(f"cannot read the PIN of the token {token} from {source or 'the keyboard'}") from error
+            if not found:
+                raise KeyProblem(f"expected the PIN of the token {token}, found nothing")
+            self._pins[token] = found
+        return self._pins[token]
 
     def _read(self) -> bytes:
         try:
@@ -102,12 +126,32 @@ def role_file(home: Path, role: Role) -> Path:
 
 
 def signer(home: Path, role: Role, passphrase: Passphrase) -> Signer:
-    """Return the signer of a role.
+    """Return the signer of a role, wherever its key is.
 
     Raises:
         KeyProblem: The key cannot be used.
+        KeyUnavailable: It is on a token that cannot be reached.
     """
-    key = load(role_file(home, role), passphrase)
+    from overt_provisioning import keyring  # noqa: PLC0415 - each needs the other
+
+    where = keyring.read(home).get(role)
+    return signer_at(home, role, where, passphrase)
+
+
+def signer_at(home: Path, role: Role, where: str | None, passphrase: Passphrase) -> Signer:
+    """Return the signer of a key; `where` is as in `keyring`, None for the role's own file.
+
+    Raises:
+        KeyProblem: The key cannot be used.
+        KeyUnavailable: It is on a token that cannot be reached.
+    """
+    from overt_provisioning import keyring, tokens  # noqa: PLC0415 - each needs the other
+
+    if where and keyring.public_in(where):
+        raise KeyProblem(f"this office has the public part of the key of {role.value} alone: sign where the key is")
+    if where and where.startswith(f"{tokens.SCHEME}:"):
+        return tokens.TokenSigner(tokens.parse(where), passphrase.pin)
+    key = load((keyring.file_in(home, where) if where else None) or role_file(home, role), passphrase)
     if not isinstance(key, Ed25519PrivateKey):
         raise KeyProblem(f"expected an Ed25519 key for {role.value}, found another kind")
     return keys.signer_of(key.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption()))

@@ -1,5 +1,6 @@
 """A force's next charter: new keys in the place of lost or revoked ones, a later end. No unit accepts an older one."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,13 +12,16 @@ from overt.protocol.documents import Charter, PublicKey, RoleKeys
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Role
 from overt.runtime.files import write_atomically
-from overt_provisioning.force import POSTS, ForceProblem, raw_key, read_charter
-from overt_provisioning.keys import Passphrase, load, role_file, save, signer
+from overt_provisioning import keyring
+from overt_provisioning.force import POSTS, ForceProblem, public_at, raw_key, read_charter
+from overt_provisioning.keys import Passphrase, load, role_file, save, signer, signer_at
 
 _NEXT = ".next"
 
 
-def renew(home: Path, roles: frozenset[Role], days: int, passphrase: Passphrase) -> Charter:
+def renew(
+    home: Path, roles: frozenset[Role], days: int, passphrase: Passphrase, places: Mapping[Role, str] | None = None
+) -> Charter:
     """Make the next charter, with a new key for each of these roles, signed by the old root key and the new.
 
     The charter before is kept beside it as `charter-<version>.json`: a unit that is further behind needs each in turn.
@@ -26,7 +30,8 @@ def renew(home: Path, roles: frozenset[Role], days: int, passphrase: Passphrase)
         home: The office's folder.
         roles: Whose keys are replaced. What they signed before counts no more.
         days: How long the new charter holds.
-        passphrase: Of the key files, old and new.
+        passphrase: Of the key files, old and new, and the PINs of tokens.
+        places: Where new keys are that exist already, as in `keyring`; the others are made here.
 
     Raises:
         ForceProblem: There is no force, or the charter would not be accepted.
@@ -36,11 +41,17 @@ def renew(home: Path, roles: frozenset[Role], days: int, passphrase: Passphrase)
     finish_interrupted(home, passphrase)
     path = home / "charter.json"
     current, now = read_charter(path), datetime.now(UTC).replace(microsecond=0)
-    made = {role: Ed25519PrivateKey.generate() for role in roles}
-    following = _following(current, made, now, now + timedelta(days=days))
+    places = places or {}
+    made = {role: Ed25519PrivateKey.generate() for role in roles if role not in places}
+    public = {role: keys.public_of(raw_key(key)) for role, key in made.items()}
+    public |= {role: public_at(home, role, where, passphrase) for role, where in places.items()}
+    following = _following(current, public, now, now + timedelta(days=days))
     signers = [signer(home, Role.ROOT, passphrase)]
     if Role.ROOT in made:
         signers.append(keys.signer_of(raw_key(made[Role.ROOT])))
+    elif Role.ROOT in places:
+        signers.append(signer_at(home, Role.ROOT, places[Role.ROOT], passphrase))
+    kept_places = {role: where for role, where in keyring.read(home).items() if role not in roles}
     data = envelope.sign(following, signers)
     try:
         authority.check_charter(data, now, current)
@@ -50,6 +61,8 @@ def renew(home: Path, roles: frozenset[Role], days: int, passphrase: Passphrase)
     for role, key in made.items():
         save(_waiting(home, role), key, passphrase)
     write_atomically(path, data, mode=0o644)
+    # After a power cut just here, `keys.toml` names an old key: what it signs is refused, and the file says where to look.
+    keyring.write(home, {**kept_places, **places})
     finish_interrupted(home, passphrase)
     return following
 
@@ -74,8 +87,7 @@ def finish_interrupted(home: Path, passphrase: Passphrase) -> None:
             path.unlink()
 
 
-def _following(current: Charter, made: dict[Role, Ed25519PrivateKey], now: datetime, expires: datetime) -> Charter:
-    public = {role: keys.public_of(raw_key(key)) for role, key in made.items()}
+def _following(current: Charter, public: dict[Role, str], now: datetime, expires: datetime) -> Charter:
     roles = {**current.roles, **{role: RoleKeys(keys=(envelope.key_id(key),)) for role, key in public.items()}}
     held = {keyid for role in roles.values() for keyid in role.keys}
     posts = {envelope.key_id(key): PublicKey(public=key, post=POSTS[role]) for role, key in public.items()}

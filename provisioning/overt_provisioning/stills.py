@@ -1,16 +1,41 @@
 """Enrols stills. The images never leave the office: only templates go on."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
+import msgspec
 
-from overt.protocol.limits import TEMPLATE_BYTES, TEMPLATE_VALUES
+from overt.protocol.limits import TEMPLATE_BYTES
 from overt.recognition import catalogue
 from overt.recognition.catalogue import Artefact, ModelSet
 from overt.recognition.engine import LiteRtDetector, LiteRtEmbedder
-from overt.recognition.enrol import enrol
-from overt.recognition.errors import RecognitionError
-from overt_provisioning.images import StillProblem, read_image
+from overt.recognition.enrol import Box, enrol
+from overt.recognition.errors import EnrolmentRefused, RecognitionError
+from overt_provisioning import thumbnails
+from overt_provisioning.findings import Finding, Reason, of_face
+from overt_provisioning.images import Image, StillProblem, read_image
+
+
+class Still(msgspec.Struct, frozen=True):
+    """What became of one image.
+
+    Attributes:
+        template: 128 float32, little-endian; None when it is refused.
+        quality: Of the face, 0 to 1.
+        finding: Why it is refused; None when it is not.
+        picture: A small JPEG for the office's report, when one is wanted and there is something to show.
+    """
+
+    template: bytes | None
+    quality: float = 0.0
+    finding: Finding | None = None
+    picture: bytes | None = None
+
+    def __repr__(self) -> str:
+        """Leave out template and picture."""
+        return f"Still(quality={self.quality!r}, finding={self.finding!r})"
 
 
 class ModelProblem(Exception):
@@ -20,72 +45,70 @@ class ModelProblem(Exception):
 class Enroller:
     """Turns stills into templates with one model set."""
 
-    def __init__(self, models: Path, digest: str) -> None:
+    def __init__(self, models: Path, digest: str, *, pictures: bool = False) -> None:
         """Load the model set with this digest.
+
+        Args:
+            models: The folder of built models with their catalogue.
+            digest: Of the model set.
+            pictures: Whether small pictures are wanted for a report.
 
         Raises:
             ModelProblem: No such set there, or a file is missing or changed.
         """
-        chosen = _choose(models, digest)
+        detector, embedder = find_models(models, digest)
+        self._pictures = pictures
         try:
-            self._detector = LiteRtDetector(_checked(models, chosen.detector))
-            self._embedder = LiteRtEmbedder(_checked(models, chosen.embedder))
+            with _quiet():
+                self._detector = LiteRtDetector(detector)
+                self._embedder = LiteRtEmbedder(embedder)
         except RecognitionError as error:
             raise ModelProblem(str(error)) from error
 
-    def enrol(self, path: Path) -> tuple[bytes, float]:
-        """Make a template from the one face of a still.
-
-        Returns:
-            The template (128 float32, little-endian) and the face's quality, 0 to 1.
-
-        Raises:
-            StillProblem: Not an image, or not one good face.
-        """
-        image = read_image(path)
+    def enrol(self, path: Path) -> Still:
+        """Make a template from the one face of a still, or say why not."""
+        try:
+            image = read_image(path)
+        except StillProblem as problem:
+            return Still(None, finding=Finding(Reason.NO_IMAGE, str(problem)))
         try:
             enrolled = enrol(image, self._detector, self._embedder)
+        except EnrolmentRefused as refused:
+            finding = of_face(refused.reason, str(refused))
+            return Still(None, finding=finding, picture=self._picture(image, refused.boxes))
         except RecognitionError as error:
-            raise StillProblem(str(error)) from error
+            return Still(None, finding=Finding(Reason.NO_IMAGE, str(error)))
         template = enrolled.template.astype("<f4").tobytes()
         enrolled.template.fill(0)
         assert len(template) == TEMPLATE_BYTES  # noqa: S101 - the catalogue's models have 128 outputs
-        return template, min(1.0, max(0.0, float(enrolled.quality.score)))
+        quality = min(1.0, max(0.0, float(enrolled.quality.score)))
+        return Still(template, quality, picture=self._picture(image, (enrolled.box,)))
+
+    def _picture(self, image: Image, boxes: tuple[Box, ...]) -> bytes | None:
+        return thumbnails.make(image, boxes) if self._pictures else None
 
 
-class Faces:
-    """The templates enrolled so far, for telling whether a person is listed already under another reference."""
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep the engine's greeting, which it writes past Python, out of the way of a progress line."""
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
-    def __init__(self) -> None:
-        self._matrix = np.zeros((64, TEMPLATE_VALUES), np.float32)
-        self._owners = np.zeros(64, np.int64)
-        self._count = 0
-        self._numbers: dict[str, int] = {}
-        self._references: list[str] = []
 
-    def add(self, reference: str, template: bytes) -> None:
-        """Remember a template."""
-        if self._count == len(self._matrix):
-            self._matrix = np.concatenate([self._matrix, np.zeros_like(self._matrix)])
-            self._owners = np.concatenate([self._owners, np.zeros_like(self._owners)])
-        if reference not in self._numbers:
-            self._numbers[reference] = len(self._references)
-            self._references.append(reference)
-        self._matrix[self._count] = np.frombuffer(template, "<f4")
-        self._owners[self._count] = self._numbers[reference]
-        self._count += 1
+def find_models(models: Path, digest: str) -> tuple[str, str]:
+    """Return the paths of a model set's detector and embedder, checked against the catalogue.
 
-    def nearest(self, template: bytes, but: str) -> tuple[str | None, float]:
-        """Return the reference of the nearest face of anyone else, and the cosine with it; None when there is none."""
-        if not self._count:
-            return None, -1.0
-        owners = self._owners[: self._count]
-        scores = self._matrix[: self._count] @ np.frombuffer(template, "<f4")
-        scores[owners == self._numbers.get(but, -1)] = -np.inf
-        best = int(np.argmax(scores))
-        if np.isneginf(scores[best]):
-            return None, -1.0
-        return self._references[owners[best]], float(scores[best])
+    Raises:
+        ModelProblem: No such set there, or a file is missing or changed.
+    """
+    chosen = _choose(models, digest)
+    return _checked(models, chosen.detector), _checked(models, chosen.embedder)
 
 
 def _choose(models: Path, digest: str) -> ModelSet:

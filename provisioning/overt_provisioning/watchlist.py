@@ -1,70 +1,79 @@
-"""Makes a watchlist: manifest and stills in, a report of each image, and an encrypted list of templates out."""
+"""The commands that check and make a watchlist: a manifest and stills in, a report and an encrypted list out."""
 
 import argparse
 import json
-import sys
-from collections.abc import Iterable
-from datetime import datetime
+import resource
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
 from overt.protocol import authority, envelope, sealing
 from overt.protocol.authority import Checked
-from overt.protocol.documents import Entry, Order, Watchlist
+from overt.protocol.documents import ForceLimits, Order
 from overt.protocol.envelope import verify
 from overt.protocol.errors import NotAuthorised
-from overt.protocol.limits import WATCHLIST_MAX_AGE, WATCHLIST_MAX_TEMPLATES_PER_ENTRY
 from overt.protocol.reports import Receipt
 from overt.protocol.vocabulary import Kind, Role
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure
 from overt.runtime.files import write_atomically
-from overt_provisioning import force, keys, manifest
-from overt_provisioning.common import add_home, group, now, passphrase, plainly, say
-from overt_provisioning.manifest import ManifestProblem, Row, RowProblem
+from overt_provisioning import criteria, force, form, keys, manifest, report
+from overt_provisioning.common import add_home, group, now, passphrase, plainly, read_order, say
+from overt_provisioning.criteria import Criteria
+from overt_provisioning.drafting import Draft, Drafts, Line, compile_list
+from overt_provisioning.manifest import ManifestProblem
+from overt_provisioning.progress import shown
 
-if TYPE_CHECKING:
-    from overt_provisioning.stills import Faces
-
-SAME_PERSON = 0.6
-"""Cosine from which two entries' templates are taken for the same person's: well above SFace's published 0.363."""
-
-
-class Line(msgspec.Struct, frozen=True):
-    """What became of one row of the manifest."""
-
-    row: int
-    reference: str
-    image: str
-    accepted: bool
-    reason: str | None = None
-    quality: float | None = None
-
-
-class Draft(msgspec.Struct):
-    """One entry in the making."""
-
-    row: Row
-    templates: list[bytes]
-    quality: float
+_ENDINGS = (*report.HTML_ENDINGS, ".json")
+_COLUMNS = (
+    f"Columns of the manifest: {', '.join(manifest.COLUMNS)}.\n"
+    f"({', '.join(manifest.OPTIONAL)} may be missing when nobody is under 18.) One row for each image; rows with the\n"
+    "same reference are one person."
+)
 
 
 def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     """Register `watchlist`."""
     commands = group(subparsers, "watchlist", "the people looked for in one deployment")
+    _add_check(commands)
+    _add_build(commands)
+
+
+def _add_check(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    check = commands.add_parser(
+        "check",
+        help="say of each row and image whether it could be listed, days before, without any key",
+        description=(
+            "Judges each row and image of a manifest as `build` does and reports, so that a list can be put in order\n"
+            "before the day. It writes the report and nothing else. Reviews may be old: each list is reviewed again\n"
+            "for its own deployment, and the report says where that is due. Exit 1: something was refused.\n" + _COLUMNS
+        ),
+        epilog=(
+            "example:\n  overt-provision watchlist check --form order.toml --manifest manifest.csv --images stills \\\n"
+            "      --models models --report report.html"
+        ),
+    )
+    source = check.add_mutually_exclusive_group(required=True)
+    source.add_argument("--form", type=Path, metavar="F", help="the order form, filled in")
+    source.add_argument("--order", type=Path, metavar="F", help="the order, signed or not yet countersigned")
+    check.add_argument("--charter", type=Path, metavar="F", help="the force's charter, for the force's own limits")
+    _add_common(check)
+    check.set_defaults(handler=plainly(_check))
+
+
+def _add_build(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     build = commands.add_parser(
         "build",
         help="enrol stills and make the encrypted watchlist of a deployment",
         description=(
             "Enrols each image of the manifest, says what became of it, and writes the watchlist: templates only,\n"
             "signed by the watchlist officer, encrypted to the key that the unit made for this deployment. An image\n"
-            "that cannot be used stops it, and nothing is written, unless --leave-out-refused is given.\n"
-            f"Columns of the manifest: {', '.join(manifest.COLUMNS)}."
+            "that cannot be used stops it, and nothing is written, unless --leave-out-refused is given.\n" + _COLUMNS
         ),
         epilog=(
             "example:\n  overt-provision watchlist build --home office --order order.json --receipt receipt.json \\\n"
-            "      --manifest manifest.csv --images stills --models models --out watchlist.age"
+            "      --manifest manifest.csv --images stills --models models --out watchlist.age --report report.html"
         ),
     )
     add_home(build)
@@ -72,141 +81,122 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
     build.add_argument(
         "--receipt", type=Path, required=True, action="append", metavar="F", help="the unit's receipt of the order"
     )
-    build.add_argument("--manifest", type=Path, required=True, metavar="F", help="CSV, one row for each image")
-    build.add_argument("--images", type=Path, required=True, metavar="DIR", help="where the images are")
-    build.add_argument("--models", type=Path, required=True, metavar="DIR", help="built models with their catalogue")
     build.add_argument("--out", type=Path, required=True, metavar="F", help="the watchlist to write")
-    build.add_argument("--report", type=Path, metavar="F", help="write what became of each image here, as JSON")
     build.add_argument("--leave-out-refused", action="store_true", help="go on without images that cannot be used")
-    build.add_argument("--json", action="store_true", help="print JSON")
+    _add_common(build)
     build.set_defaults(handler=plainly(_build))
 
 
-def _build(arguments: argparse.Namespace) -> int:
-    from overt_provisioning.stills import Enroller, ModelProblem  # noqa: PLC0415 - heavy, and help must be quick
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--manifest", type=Path, required=True, metavar="F", help="CSV, one row for each image")
+    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="where the images are")
+    parser.add_argument("--models", type=Path, required=True, metavar="DIR", help="built models with their catalogue")
+    parser.add_argument(
+        "--report",
+        type=_report_path,
+        action="append",
+        default=[],
+        metavar="F",
+        help="write what became of each row: F.html with pictures, for the office alone, or F.json; may be given again",
+    )
+    parser.add_argument(
+        "--workers", type=_workers, metavar="N", help="processes that enrol images (default: one for each processor)"
+    )
+    parser.add_argument("--json", action="store_true", help="print JSON")
 
+
+def _check(arguments: argparse.Namespace) -> int:
+    limits = force.read_charter(arguments.charter).limits if arguments.charter else ForceLimits()
+    if arguments.order:
+        asked = criteria.of_order(read_order(arguments.order).document, limits, now(), reviewed_now=False)
+    else:
+        asked = _of_form(arguments.form, limits)
+    _, lines, tally = _judge(arguments, asked)
+    refused = tally.rows - tally.accepted
+    text = f"{len(tally.people)} of {len(tally.asked)} people could be listed; {refused} of {tally.rows} rows refused"
+    say(arguments, text, summary=tally.summary(), images=msgspec.to_builtins(lines))
+    return NEGATIVE if refused else OK
+
+
+def _of_form(path: Path, limits: ForceLimits) -> Criteria:
+    """Return what an order form asks of its list; the rest of it may still be wanting."""
+    filled = form.read(path)
+    return Criteria(
+        categories=tuple(filled.watchlist.categories),
+        most_entries=filled.watchlist.maximum_entries,
+        model=form.find_model(filled.recognition, path.parent),
+        moment=now(),
+        start=form.find_start(filled.window),
+        limits=limits,
+        reviewed_now=False,
+    )
+
+
+def _build(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.home / "charter.json")
     checked = authority.check_order(arguments.order.read_bytes(), charter, now())
     recipients = [_recipient(path.read_bytes(), checked) for path in arguments.receipt]
     signer = keys.signer(arguments.home, Role.WATCHLIST_OFFICER, passphrase(arguments))
-    try:
-        rows = manifest.read(arguments.manifest)
-        enroller = Enroller(arguments.models, checked.document.model)
-    except ManifestProblem as error:
-        raise Failure(str(error), BAD_INPUT) from error
-    except ModelProblem as error:
-        raise Failure(str(error), UNAVAILABLE) from error
-    drafts, lines = draft(_with_progress(rows), arguments.images, checked.document, enroller.enrol)
-    _report(arguments, lines)
-    refused = [line for line in lines if not line.accepted]
+    drafts, lines, tally = _judge(arguments, criteria.of_order(checked.document, charter.limits, now()))
+    refused = tally.rows - tally.accepted
     if refused and not arguments.leave_out_refused:
-        say(arguments, f"{len(refused)} of {len(lines)} images refused; nothing was written", **_facts(lines, None))
+        say(arguments, f"{refused} of {len(lines)} images refused; nothing was written", **_facts(lines, tally, None))
         return NEGATIVE
     if not drafts:
-        say(arguments, "no image could be used; nothing was written", **_facts(lines, None))
+        say(arguments, "no image could be used; nothing was written", **_facts(lines, tally, None))
         return NEGATIVE
     data = envelope.sign(compile_list(drafts, checked, now()), [signer])
     listed = authority.check_watchlist(data, charter, checked, now())
     write_atomically(arguments.out, sealing.seal(data, recipients), mode=0o600)
-    text = f"listed {len(drafts)} people from {len(lines) - len(refused)} images in {arguments.out}"
-    say(arguments, text, **_facts(lines, listed.digest))
+    text = f"listed {len(drafts)} people from {tally.accepted} images in {arguments.out}"
+    say(arguments, text, **_facts(lines, tally, listed.digest))
     return OK
 
 
-def draft(
-    rows: Iterable[tuple[int, dict[str, str]]],
-    images: Path,
-    order: Order,
-    enrol: Any,  # noqa: ANN401 - see Enroller.enrol
-) -> tuple[list[Draft], list[Line]]:
-    """Enrol every row that can be used, and say of each what became of it.
+def _judge(arguments: argparse.Namespace, asked: Criteria) -> tuple[list[Draft], list[Line], report.Tally]:
+    """Judge the manifest, tell what became of each row, and write the reports."""
+    from overt_provisioning import enrolment  # noqa: PLC0415 - heavy, and help must be quick
+    from overt_provisioning.stills import ModelProblem  # noqa: PLC0415 - the same
 
-    Args:
-        rows: Numbered rows of the manifest.
-        images: The folder of the images.
-        order: What the watchlist is for.
-        enrol: Path -> (template, quality); raises StillProblem.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # templates will be in this process's memory
+    pages = [path for path in arguments.report if path.suffix.lower() in report.HTML_ENDINGS]
+    workers = arguments.workers or enrolment.usable_workers()
+    try:
+        rows = manifest.read(arguments.manifest)
+        drafts, lines, tally = Drafts(asked), [], report.Tally()
 
-    Returns:
-        Entries in the making, and a line for each row.
-    """
-    from overt_provisioning.images import StillProblem  # noqa: PLC0415 - heavy, and help must be quick
-    from overt_provisioning.stills import Faces  # noqa: PLC0415 - the same
+        def enrol_all(paths: Any) -> Any:  # noqa: ANN401 - see drafting.EnrolAll
+            return enrolment.enrol_all(
+                *(arguments.models, asked.model, paths), count=len(rows), workers=workers, pictures=bool(pages)
+            )
 
-    faces = Faces()
-    drafts: dict[str, Draft] = {}
-    lines: list[Line] = []
-    for number, plain in rows:
-        shown = (number, str(plain.get("reference", ""))[:64], str(plain.get("image", ""))[:255])
-        try:
-            row = manifest.parse(plain)
-            _check_row(row, order, drafts)
-            template, quality = enrol(images / row.image)
-            _check_person(row, template, faces)
-        except (RowProblem, StillProblem) as error:
-            lines.append(Line(*shown, accepted=False, reason=str(error)))
-            continue
-        entry = drafts.setdefault(row.reference, Draft(row, [], 0.0))
-        entry.templates.append(template)
-        faces.add(row.reference, template)
-        entry.quality = max(entry.quality, quality)
-        lines.append(Line(*shown, accepted=True, quality=round(quality, 3)))
-    return list(drafts.values()), lines
+        with ExitStack() as open_pages:
+            written = [open_pages.enter_context(report.Page(path, asked)) for path in pages]
+            for judged in shown(drafts.judge_all(rows, arguments.images, enrol_all), len(rows), "enrolling"):
+                lines.append(judged.line)
+                tally.count(judged.line)
+                for page in written:
+                    page.add(judged)
+            for page in written:
+                page.finish(tally, now())
+    except ManifestProblem as error:
+        raise Failure(str(error), BAD_INPUT) from error
+    except (ModelProblem, enrolment.EnrolmentBroken) as error:
+        raise Failure(str(error), UNAVAILABLE) from error
+    for path in arguments.report:
+        if path not in pages:
+            report.write_json(path, lines)
+    _tell(arguments, lines)
+    return drafts.entries, lines, tally
 
 
-def compile_list(drafts: list[Draft], order: Checked[Order], made: datetime) -> Watchlist:
-    """Return the watchlist of these entries."""
-    entries = tuple(
-        Entry(
-            reference=item.row.reference,
-            category=item.row.category,
-            legal_basis=item.row.legal_basis,
-            image_source=item.row.image_source,
-            image_date=item.row.image_date,
-            reviewed_by=item.row.reviewed_by,
-            reviewed=item.row.reviewed,
-            under_18=item.row.under_18,
-            under_18_rationale=item.row.under_18_rationale,
-            expires=item.row.expires,
-            quality=item.quality,
-            templates=tuple(item.templates),
-        )
-        for item in drafts
-    )
-    return Watchlist(
-        force=order.document.force, order=order.digest, made=made, model=order.document.model, entries=entries
-    )
-
-
-def _check_row(row: Row, order: Order, drafts: dict[str, Draft]) -> None:
-    """Refuse what the unit would refuse, and say which obligation it breaks."""
-    moment = now()
-    known = drafts.get(row.reference)
-    if row.category not in order.categories:
-        raise RowProblem(f"category {row.category.value}: the order permits {', '.join(order.categories)} only (O2)")
-    if row.under_18 and not row.under_18_rationale:
-        raise RowProblem("under_18: expected a rationale (O9), found none")
-    if row.expires <= moment:
-        raise RowProblem("expires: expected a time to come, found one that is past")
-    if row.reviewed > moment:
-        raise RowProblem("reviewed: expected a time that is past (O5), found one to come")
-    if moment - row.reviewed > WATCHLIST_MAX_AGE:
-        raise RowProblem(
-            "reviewed: expected a review for this deployment, of the last 24 hours (O5), found an older one"
-        )
-    if known is None and len(drafts) >= order.watchlist_max_entries:
-        raise RowProblem(f"expected at most {order.watchlist_max_entries} people, the order's limit (O19)")
-    if known is not None and len(known.templates) >= WATCHLIST_MAX_TEMPLATES_PER_ENTRY:
-        raise RowProblem(f"expected at most {WATCHLIST_MAX_TEMPLATES_PER_ENTRY} images of one person")
-    if known is not None and msgspec.structs.replace(known.row, image=row.image, image_date=row.image_date) != row:
-        raise RowProblem("expected the same particulars in every row of one reference, found others")
-
-
-def _check_person(row: Row, template: bytes, faces: "Faces") -> None:
-    """Refuse an image that is nearer to another entry than two people are."""
-    other, likeness = faces.nearest(template, but=row.reference)
-    if other is not None and likeness >= SAME_PERSON:
-        raise RowProblem(f"looks like the person of the entry {other}: one person, one entry")
+def _tell(arguments: argparse.Namespace, lines: list[Line]) -> None:
+    if arguments.json:
+        return
+    for line in lines:
+        outcome = f"quality {line.quality:.2f}" if line.accepted else f"refused: {line.reason}"
+        note = "".join(f" (note: {finding.detail})" for finding in line.notes)
+        print(f"row {line.row}: {json.dumps(line.image)}: {outcome}{note}")  # noqa: T201 - a command talks
 
 
 def _recipient(data: bytes, order: Checked[Order]) -> str:
@@ -221,23 +211,25 @@ def _recipient(data: bytes, order: Checked[Order]) -> str:
     return receipt.recipient
 
 
-def _with_progress(rows: list[dict[str, str]]) -> Iterable[tuple[int, dict[str, str]]]:
-    """Number the rows from 2, as a spreadsheet does, and show how far it is on long work."""
-    for number, row in enumerate(rows, start=2):
-        done = number - 2
-        if done and done % 100 == 0:
-            print(f"{done} of {len(rows)} images", file=sys.stderr, flush=True)  # noqa: T201 - progress
-        yield number, row
+def _report_path(text: str) -> Path:
+    path = Path(text)
+    if path.suffix.lower() not in _ENDINGS:
+        raise argparse.ArgumentTypeError(f"expected a name that ends in {', '.join(_ENDINGS)}, found {text!r}")
+    return path
 
 
-def _report(arguments: argparse.Namespace, lines: list[Line]) -> None:
-    if arguments.report:
-        write_atomically(arguments.report, msgspec.json.format(msgspec.json.encode(lines), indent=1), mode=0o600)
-    if not arguments.json:
-        for line in lines:
-            outcome = f"quality {line.quality:.2f}" if line.accepted else f"refused: {line.reason}"
-            print(f"row {line.row}: {json.dumps(line.image)}: {outcome}")  # noqa: T201 - a command talks
+def _workers(text: str) -> int:
+    from overt_provisioning.enrolment import MOST_WORKERS  # noqa: PLC0415 - heavy, and help must be quick
+
+    if not text.isdecimal() or not 1 <= int(text) <= MOST_WORKERS:
+        raise argparse.ArgumentTypeError(f"expected 1 to {MOST_WORKERS} processes, found {text!r}")
+    return int(text)
 
 
-def _facts(lines: list[Line], digest: str | None) -> dict[str, Any]:
-    return {"written": digest is not None, "watchlist": digest, "images": msgspec.to_builtins(lines)}
+def _facts(lines: list[Line], tally: report.Tally, digest: str | None) -> dict[str, Any]:
+    return {
+        "written": digest is not None,
+        "watchlist": digest,
+        "summary": tally.summary(),
+        "images": msgspec.to_builtins(lines),
+    }

@@ -11,13 +11,15 @@ import pytest
 
 from overt.protocol import authority, sealing
 from overt.protocol.authority import Checked
-from overt.protocol.documents import Order
+from overt.protocol.documents import ForceLimits, Order
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Kind, Refusal
 from overt.recognition import catalogue
 from overt.runtime import cli
-from overt_provisioning.images import StillProblem
-from overt_provisioning.watchlist import Draft, Line, draft
+from overt_provisioning.criteria import of_order
+from overt_provisioning.drafting import Draft, Drafts, Line
+from overt_provisioning.findings import Finding, Reason
+from overt_provisioning.stills import Still
 from tests.builders import FORCE, Party, make_force, make_order, make_template, utc_now
 from tests.provisioning.office import MODELS, STILLS, Office, new_unit, refused, row
 
@@ -33,12 +35,16 @@ def judged(rows: Iterable[dict[str, str]], **changes: object) -> tuple[list[Draf
     order = make_order(make_force(FORCE), **changes).document
     seen: dict[str, bytes] = {}
 
-    def enrol(path: Path) -> tuple[bytes, float]:
+    def enrol(path: Path | None) -> Still | None:
+        if path is None:
+            return None
         if path.name == "bad.jpg":
-            raise StillProblem("expected exactly one face, found none")
-        return seen.setdefault(path.name.partition("-")[0], make_template()), 0.9
+            return Still(None, finding=Finding(Reason.NO_FACE, "expected exactly one face, found none"))
+        return Still(seen.setdefault(path.name.partition("-")[0], make_template()), 0.9)
 
-    return draft(enumerate(rows, start=2), Path("stills"), order, enrol)
+    drafts = Drafts(of_order(order, ForceLimits(), utc_now()))
+    lines = [one.line for one in drafts.judge_all(rows, Path("stills"), lambda paths: map(enrol, paths))]
+    return drafts.entries, lines
 
 
 def ago(**length: float) -> str:
@@ -82,9 +88,11 @@ def test_a_row_that_the_law_or_the_unit_would_refuse_is_refused_alone(changes: d
     assert [entry.row.reference for entry in drafts] == ["volunteer-2"]
 
 
-def test_someone_under_18_is_listed_with_a_rationale() -> None:
-    drafts, _ = judged([row("a.jpg", under_18="yes", under_18_rationale="Significant risk of harm")])
+def test_someone_under_18_is_listed_with_a_rationale_and_a_second_posts_authority() -> None:
+    grounds = {"under_18": "yes", "under_18_rationale": "Significant risk of harm"}
+    drafts, _ = judged([row("a.jpg", **grounds, under_18_authorised_by="Superintendent")])
     assert drafts[0].row.under_18_rationale == "Significant risk of harm"
+    assert drafts[0].row.under_18_authorised_by == "Superintendent"
 
 
 def test_rows_of_one_reference_must_say_the_same_of_the_person() -> None:

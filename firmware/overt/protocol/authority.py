@@ -5,16 +5,16 @@ before it sends anything, a control room checks the order it works under.
 """
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 import msgspec
 
-from overt.protocol import envelope, limits
-from overt.protocol.documents import Cancellation, Charter, Loan, Order, UnitRef, Watchlist
+from overt.protocol import envelope, limits, terms
+from overt.protocol.documents import Cancellation, Charter, Entry, ForceLimits, Loan, Order, UnitRef, Watchlist
 from overt.protocol.envelope import Envelope
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
-from overt.protocol.vocabulary import Category, Kind, Refusal, Role, UseCase
+from overt.protocol.vocabulary import Kind, Refusal, Role
 
 D = TypeVar("D", Charter, Order, Watchlist, Cancellation, Loan)
 
@@ -88,9 +88,8 @@ def check_order_terms(order: Order, charter: Charter, now: datetime) -> None:
     Raises:
         ProtocolError: With the rule that is broken.
     """
-    _require_force(order.force, charter)
-    _check_window(order, charter, now)
-    _check_order_limits(order, charter)
+    for broken in terms.broken(order, charter, now):
+        raise broken
 
 
 def check_order_signatures(data: bytes, charter: Charter) -> Checked[Order]:
@@ -149,7 +148,7 @@ def check_watchlist(data: bytes, charter: Charter, order: Checked[Order], now: d
         raise ProtocolError(
             Refusal.EXPIRED, "this watchlist was made more than 24 hours ago (O7): review it and make it anew"
         )
-    _check_entries(watchlist, order.document, now)
+    _check_entries(watchlist, order.document, charter.limits, now)
     return Checked(watchlist, parsed.digest(), data)
 
 
@@ -317,53 +316,7 @@ def _require_force(force: str, charter: Charter) -> None:
         raise ProtocolError(Refusal.WRONG_FORCE, f"expected a document of {charter.force}, found one of {force}")
 
 
-def _check_window(order: Order, charter: Charter, now: datetime) -> None:
-    window = order.window
-    length = window.end - window.start
-    if length.total_seconds() <= 0:
-        raise ProtocolError(Refusal.LIMIT, "this order's window ends before it starts")
-    longest = min(limits.ORDER_MAX_WINDOW.total_seconds(), charter.limits.window_max_hours * 3600)
-    if length.total_seconds() > longest:
-        raise ProtocolError(
-            Refusal.LIMIT, f"an order lasts at most {longest / 3600:g} hours (O21-22); make one order for each day"
-        )
-    if now >= window.end:
-        raise ProtocolError(Refusal.EXPIRED, f"this order ended at {window.end.isoformat()}")
-    if window.start - now > limits.ORDER_MAX_LEAD:
-        raise ProtocolError(Refusal.NOT_YET, f"this order starts more than {limits.ORDER_MAX_LEAD.days} days from now")
-    if window.end > charter.expires:
-        raise ProtocolError(Refusal.LIMIT, "this order would outlive the charter that it stands on")
-
-
-def _check_order_limits(order: Order, charter: Charter) -> None:
-    if order.threshold < charter.limits.threshold_min:
-        raise ProtocolError(
-            Refusal.LIMIT,
-            f"expected a threshold of at least {charter.limits.threshold_min} (the force's own limit), "
-            f"found {order.threshold}",
-        )
-    if order.watchlist_max_entries > charter.limits.watchlist_max_entries:
-        raise ProtocolError(
-            Refusal.LIMIT,
-            f"expected at most {charter.limits.watchlist_max_entries} entries (the force's own limit), "
-            f"found {order.watchlist_max_entries}",
-        )
-    volunteers_only = set(order.categories) == {Category.VOLUNTEER}
-    if (order.use_case is UseCase.BLUE_WATCHLIST) != volunteers_only or (
-        not volunteers_only and Category.VOLUNTEER in order.categories
-    ):
-        raise ProtocolError(
-            Refusal.LIMIT, "a blue watchlist lists volunteers and nobody else, and no other use case lists volunteers"
-        )
-    if order.use_case is not UseCase.BLUE_WATCHLIST:
-        # Fail closed (promise 6): a threshold needs a signed assurance report, and nothing here can check one yet.
-        raise ProtocolError(
-            Refusal.NO_ASSURANCE,
-            "this release has no way to check an assurance report, so it runs blue watchlist exercises only",
-        )
-
-
-def _check_entries(watchlist: Watchlist, order: Order, now: datetime) -> None:
+def _check_entries(watchlist: Watchlist, order: Order, limit: ForceLimits, now: datetime) -> None:
     entries = watchlist.entries
     if len(entries) > order.watchlist_max_entries:
         raise ProtocolError(
@@ -377,9 +330,27 @@ def _check_entries(watchlist: Watchlist, order: Order, now: datetime) -> None:
             raise ProtocolError(
                 Refusal.LIMIT, f"the entry {entry.reference} is in a category that the order does not permit (O2)"
             )
-        if entry.under_18 and not entry.under_18_rationale:
-            raise ProtocolError(Refusal.LIMIT, f"the entry {entry.reference} is under 18 and gives no rationale (O9)")
+        _check_age(entry, limit, watchlist.made)
         if entry.expires <= now:
             raise ProtocolError(Refusal.EXPIRED, f"the entry {entry.reference} has expired")
         if entry.reviewed > watchlist.made or watchlist.made - entry.reviewed > limits.WATCHLIST_MAX_AGE:
             raise ProtocolError(Refusal.LIMIT, f"the entry {entry.reference} was not reviewed for this deployment (O5)")
+
+
+def _check_age(entry: Entry, limit: ForceLimits, made: datetime) -> None:
+    """Check what depends on a person's age: who authorised it (O9), and how old the image may be (O5)."""
+    days = limit.image_max_age_days
+    if entry.under_18:
+        days = limit.image_max_age_days_under_18
+        if not entry.under_18_rationale:
+            raise ProtocolError(Refusal.LIMIT, f"the entry {entry.reference} is under 18 and gives no rationale (O9)")
+        second = entry.under_18_authorised_by
+        if second is None or second.strip().casefold() == entry.reviewed_by.strip().casefold():
+            raise ProtocolError(
+                Refusal.LIMIT,
+                f"the entry {entry.reference} is under 18 and no post other than its reviewer's authorised it (O9)",
+            )
+    if not -limits.CLOCK_TOLERANCE <= made - entry.image_date <= timedelta(days=days):
+        raise ProtocolError(
+            Refusal.LIMIT, f"the entry {entry.reference} has an image older than {days:,} days, or not yet taken (O5)"
+        )

@@ -32,6 +32,10 @@ class ForceLimits(f.Value, frozen=True, kw_only=True):
     watchlist_max_entries: Annotated[int, Meta(ge=1, le=limits.WATCHLIST_MAX_ENTRIES)] = 2000
     threshold_min: f.Threshold = limits.THRESHOLD_MIN
     window_max_hours: Annotated[int, Meta(ge=1, le=24)] = 24
+    image_max_age_days: Annotated[int, Meta(ge=1, le=limits.IMAGE_MAX_AGE.days)] = limits.IMAGE_MAX_AGE.days
+    image_max_age_days_under_18: Annotated[int, Meta(ge=1, le=limits.IMAGE_MAX_AGE_UNDER_18.days)] = (
+        limits.IMAGE_MAX_AGE_UNDER_18.days
+    )
 
 
 class Charter(f.Value, tag="charter", frozen=True, kw_only=True):
@@ -151,6 +155,7 @@ class Entry(f.Value, frozen=True, kw_only=True):
         tuple[f.Template, ...], Meta(min_length=1, max_length=limits.WATCHLIST_MAX_TEMPLATES_PER_ENTRY)
     ]
     under_18_rationale: f.Line | None = None
+    under_18_authorised_by: f.Line | None = None
 
     def __repr__(self) -> str:
         """Name the entry without its templates: a repr may end up in a log."""

@@ -13,11 +13,18 @@ ADJUDICATION_MAX: Final = timedelta(minutes=10)  # the probe image of an alert l
 
 WATCHLIST_MAX_ENTRIES: Final = 20_000  # what a unit searches in 1 ms; forces set theirs lower ([O19]: 2,000)
 WATCHLIST_MAX_TEMPLATES_PER_ENTRY: Final = 8
+# How old a watchlist image may be. [O5] asks for the most suitable image and names no age, so these are defaults of
+# Overt's own (U), which a force can tighten: adults as long as the photograph of a UK passport serves, children less,
+# because their faces change.
+IMAGE_MAX_AGE: Final = timedelta(days=3653)
+IMAGE_MAX_AGE_UNDER_18: Final = timedelta(days=731)
 TEMPLATE_VALUES: Final = 128  # SFace's output
 TEMPLATE_BYTES: Final = TEMPLATE_VALUES * 4  # float32, little-endian
 
 THRESHOLD_MIN: Final = 0.35  # cosine; below SFace's published same-person point of 0.363 nothing is a match
 THRESHOLD_MAX: Final = 0.95
+
+FALSE_ALERT_CEILING_MAX: Final = 0.001  # [O19] South Wales Police, 2018: at most 1 false alert in 1,000 faces
 
 # Sizes checked before anything is parsed.
 DOCUMENT_MAX_BYTES: Final = 256 * 1024

@@ -23,6 +23,19 @@ OTHER_FACE = 0.25
 MIN_SIDE, MAX_SIDE = 64, 10_000
 """Sides of a still in pixels."""
 
+SIDEWAYS = 0.01
+"""A face that the detector is surer of by this after a quarter turn stands on its side or on its head.
+
+Measured on 105 faces (11 stills, 94 of LFW) and turned copies: upright ones lose at least 0.029 of the score by any
+quarter turn; from a tilt of about 60 degrees on, where templates become useless, they gain 0.02 to 0.1. The five points
+do not tell: the detector fits an upright face to a lying one.
+"""
+
+SURELY_UPRIGHT = 0.94
+"""Score from which a face needs no such look: lying ones reached 0.913, three in four upright ones are above."""
+
+Box = tuple[float, float, float, float]
+
 _FILLS = (1.0, 0.5, 0.25)
 """How much of the detector's view the still is made to fill. A face that fills a large still is found at the less."""
 
@@ -37,6 +50,7 @@ _WHY = {
     Unsuitable.TOO_FLAT: "expected a face with contrast, found next to none: use another image",
     Unsuitable.BLURRED: "expected a sharp face, found it blurred: use another image",
 }
+_LYING = "expected an upright face, found it on its side or on its head: turn the image"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +60,12 @@ class Enrolled:
     Attributes:
         template: (128,) float32, length 1.
         quality: Of the face it was made from.
+        box: Where that face is: left, top, width, height in pixels of the still.
     """
 
     template: Floats = field(repr=False)
     quality: Quality
+    box: Box
 
 
 def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENROLMENT_GATES) -> Enrolled:
@@ -68,9 +84,12 @@ def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENR
     """
     frame, found = find_faces(rgb, detector)
     found = _without_background(found)
+    boxes = tuple(_box(box) for box in found.boxes)
     if len(found) != 1:
         reason = Unsuitable.SEVERAL_FACES if len(found) else Unsuitable.NO_FACE
-        raise EnrolmentRefused(reason, f"expected exactly one face, found {len(found) or 'none'}: use another image")
+        raise EnrolmentRefused(
+            reason, f"expected exactly one face, found {len(found) or 'none'}: use another image", boxes
+        )
     box, points = found.boxes[0], found.points[0]
     aligned = align(frame, points)
     faces = aligned[None]
@@ -79,14 +98,21 @@ def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENR
         quality = assess(frame, box, points, aligned)
         why = gates.reason(quality)
         if why is not None:
-            raise EnrolmentRefused(why, _WHY[why].format(gates=gates, quality=quality))
+            raise EnrolmentRefused(why, _WHY[why].format(gates=gates, quality=quality), boxes)
+        if found.scores[0] < SURELY_UPRIGHT and not _stands_upright(rgb, boxes[0], detector):
+            raise EnrolmentRefused(Unsuitable.TILTED, _LYING, boxes)
         embedder.embed(faces, template)
-        return Enrolled(template[0].copy(), quality)
+        return Enrolled(template[0].copy(), quality, boxes[0])
     finally:
         aligned.fill(0)
         template.fill(0)
         embedder.flush()
         detector.flush()
+
+
+def _box(box: Floats) -> Box:
+    left, top, width, height = (float(value) for value in box)
+    return left, top, width, height
 
 
 def find_faces(rgb: Bytes, detector: Detector) -> tuple[Frame, Detections]:
@@ -116,6 +142,25 @@ def _without_background(found: Detections) -> Detections:
         return found
     widths = found.boxes[:, 2]
     return found.take(np.asarray(widths >= OTHER_FACE * widths.max()))
+
+
+def _stands_upright(rgb: Bytes, box: Box, detector: Detector) -> bool:
+    """Tell whether the detector is surer of a face as it stands than after any quarter turn."""
+    left, top, width, height = box
+    side = max(4, round(2 * max(width, height)))
+    x, y = round(left + width / 2 - side / 2), round(top + height / 2 - side / 2)
+    rows, columns = slice(max(0, y), min(rgb.shape[0], y + side)), slice(max(0, x), min(rgb.shape[1], x + side))
+    around = np.zeros((side, side, 3), np.uint8)
+    around[rows.start - y : rows.stop - y, columns.start - x : columns.stop - x] = rgb[rows, columns]
+    # Half of the view: a face of a quarter of it is found best.
+    fitted = resize(around, min(detector.size) // 2, min(detector.size) // 2)[..., ::-1]
+    small = np.zeros((detector.size[1], detector.size[0], 3), np.uint8)
+    scores = []
+    for turns in range(4):
+        small[: fitted.shape[0], : fitted.shape[1]] = np.rot90(fitted, turns)
+        found = decode(detector.detect(small), detector.size, 1.0)
+        scores.append(float(found.scores.max(initial=0.0)))
+    return max(scores[1:]) <= scores[0] + SIDEWAYS
 
 
 def frame_from_rgb(rgb: Bytes, detector_size: tuple[int, int], fill: float = 1.0) -> Frame:

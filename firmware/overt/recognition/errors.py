@@ -43,8 +43,12 @@ class EnrolmentRefused(RecognitionError):
 
     Attributes:
         reason: Why, from the closed list.
+        boxes: The faces that were found, each left, top, width, height in pixels of the still: to show a person.
     """
 
-    def __init__(self, reason: Unsuitable, detail: str) -> None:
+    def __init__(
+        self, reason: Unsuitable, detail: str, boxes: tuple[tuple[float, float, float, float], ...] = ()
+    ) -> None:
         super().__init__(detail)
         self.reason = reason
+        self.boxes = boxes

@@ -2,13 +2,14 @@
 
 import os
 import secrets
+from collections.abc import Iterable
 from pathlib import Path
 
 
-def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
+def write_atomically(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
     """Replace a file's content so that a power cut leaves either the old bytes or the new.
 
-    Temp file in the same folder, fsync, rename, fsync of the folder.
+    Temp file in the same folder, fsync, rename, fsync of the folder. What is too large for memory comes in parts.
 
     Raises:
         OSError: The folder is missing, read-only or full. The old file is untouched, and no temp file stays.
@@ -17,7 +18,7 @@ def write_atomically(path: Path, data: bytes, mode: int = 0o600) -> None:
     descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(data)
+            file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
         temp.replace(path)

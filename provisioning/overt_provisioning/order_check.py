@@ -1,0 +1,103 @@
+"""`order check`: what a unit will and will not do under an order, or every reason why it would refuse it."""
+
+import argparse
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from overt.protocol import authority, terms
+from overt.protocol.documents import Charter, Order
+from overt.protocol.errors import ProtocolError
+from overt.runtime.cli import NEGATIVE, OK
+from overt_provisioning import force, form
+from overt_provisioning.common import now, plainly, read_order, say
+from overt_provisioning.explain import explain
+from overt_provisioning.form import FormProblem
+from overt_provisioning.obligations import legend, named_in
+
+_FORM_ENDING = ".toml"
+
+
+def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """Register `order check`."""
+    check = commands.add_parser(
+        "check",
+        help="say in plain words what a unit will and will not do under an order, or why it would refuse it",
+        description=(
+            "Takes an order, or a filled-in form before anyone signs it. Says what a unit will do, what it will not,\n"
+            "and what is left to people; or names every rule that is broken, with the obligation behind it. Exit 1:\n"
+            "a unit would refuse it."
+        ),
+        epilog=(
+            "examples:\n  overt-provision order check order.toml --charter charter.json\n"
+            "  overt-provision order check order.json --charter charter.json"
+        ),
+    )
+    check.add_argument("order", type=Path, help=f"the order; or the form, if it ends in {_FORM_ENDING}")
+    check.add_argument("--charter", type=Path, required=True, metavar="F", help="the force's charter")
+    check.add_argument("--json", action="store_true", help="print JSON")
+    check.set_defaults(handler=plainly(_check))
+
+
+def _check(arguments: argparse.Namespace) -> int:
+    charter = force.read_charter(arguments.charter)
+    if arguments.order.suffix.lower() == _FORM_ENDING:
+        return _check_form(arguments, charter)
+    order = read_order(arguments.order)
+    found = broken_rules(order.data, order.document, charter, now())
+    if not found:
+        say(arguments, explain(order.document, order.digest), accepted=True, order=order.digest)
+        return OK
+    first = found[0]
+    listed = [{"code": error.code, "detail": error.detail, "obligations": named_in(error.detail)} for error in found]
+    text = _refusal("a unit would refuse this order", [error.detail for error in found])
+    say(arguments, text, accepted=False, code=first.code, detail=first.detail, broken=listed)
+    return NEGATIVE
+
+
+def broken_rules(data: bytes, order: Order, charter: Charter, moment: datetime) -> list[ProtocolError]:
+    """Return every reason why a unit would refuse an order; none when it would not.
+
+    Args:
+        data: The envelope.
+        order: What is in it.
+        charter: The charter that it stands on.
+        moment: The time.
+    """
+    found = []
+    try:
+        authority.check_order_signatures(data, charter)
+    except ProtocolError as error:
+        found.append(error)
+    # Another force's order fails both ways; once is enough.
+    known = {error.code for error in found}
+    found.extend(error for error in terms.broken(order, charter, moment) if error.code not in known)
+    return found
+
+
+def _check_form(arguments: argparse.Namespace, charter: Charter) -> int:
+    """Check a form as if it were signed at this moment."""
+    moment = now()
+    filled = form.read(arguments.order)
+    try:
+        order = form.to_order(filled, charter.force, arguments.order.parent, moment)
+    except FormProblem as problem:
+        broken = [{"code": "malformed", "detail": text, "obligations": named_in(text)} for text in problem.problems]
+        text = _refusal("no order can be made of this form", list(problem.problems))
+        say(arguments, text, accepted=False, code="malformed", detail=str(problem), broken=broken)
+        return NEGATIVE
+    found = list(terms.broken(order, charter, moment))
+    if found:
+        listed = [{"code": one.code, "detail": one.detail, "obligations": named_in(one.detail)} for one in found]
+        text = _refusal("a unit would refuse an order made of this form", [one.detail for one in found])
+        say(arguments, text, accepted=False, code=found[0].code, detail=found[0].detail, broken=listed)
+        return NEGATIVE
+    say(arguments, explain(order, None), accepted=True, order=None)
+    return OK
+
+
+def _refusal(heading: str, reasons: list[str]) -> str:
+    lines = [f"{heading}:" if len(reasons) == 1 else f"{heading}, for {len(reasons)} reasons:"]
+    lines += [f"  - {reason}" for reason in reasons]
+    known = legend(" ".join(reasons))
+    return "\n".join([*lines, *([""] if known else []), *known])
