@@ -61,7 +61,7 @@ def renew(
     for role, key in made.items():
         save(_waiting(home, role), key, passphrase)
     write_atomically(path, data, mode=0o644)
-    # After a power cut just here, `keys.toml` names an old key: what it signs is refused, and the file says where to look.
+    # After a power cut just here, `keys.toml` names an old key: what it signs is refused, and the file says where.
     keyring.write(home, {**kept_places, **places})
     finish_interrupted(home, passphrase)
     return following
