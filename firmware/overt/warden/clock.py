@@ -190,12 +190,12 @@ def _judge(held: Held, reading: Reading) -> tuple[Held, ClockQuality]:
 def _is_confirmed(held: Held, source: Source, boot_s: float) -> bool:
     """Say whether a source says what is held already, or is the first to say anything, or has said so for long."""
     steady = boot_s - source.since >= CONFIRM_S
+    believable = steady or (not source.changed and _is_held(held.anchor, source, boot_s))
     if held.stepped is None:
-        return steady or (not source.changed and _is_held(held.anchor, source, boot_s))
+        return believable
     if source is held.kernel:
         return steady  # since the step: its word is about the clock that has stepped
-    spoke_since = held.samples[-1].boot_s > held.stepped
-    return spoke_since and (steady or (not source.changed and _is_held(held.anchor, source, boot_s)))
+    return believable and held.samples[-1].boot_s > held.stepped
 
 
 def _is_held(anchor: Anchor | None, source: Source, boot_s: float) -> bool:
