@@ -39,6 +39,7 @@ RESERVED = {
     "paho": {"overt.runtime"},
     "picamera2": {"overt.vision"},
     "gpiod": {"overt.warden"},
+    "serial": {"overt.warden"},
     "sqlite3": {"overt.warden", "overt_controlroom"},
     "rich": {"overt_provisioning", "overt_controlroom", "overt_tools"},
 }

@@ -9,9 +9,10 @@ from typing import Any
 from overt.protocol.documents import FixedSite
 from overt.protocol.vocabulary import ClockQuality
 from overt.warden.devices import Devices
+from overt.warden.gps import boottime
 from tests.builders import SITE
 
-_GOOD: dict[str, Any] = {"ahead_s": 0.0, "clock": "synchronised", "place": True, "lamp": "works"}
+_GOOD: dict[str, Any] = {"ahead_s": 0.0, "elapsed_s": 0.0, "clock": "synchronised", "place": True, "lamp": "works"}
 
 
 class World:
@@ -48,6 +49,15 @@ class SimulatedClock:
 
     def quality(self) -> ClockQuality:
         return ClockQuality(self._world.read()["clock"])
+
+    def correction(self) -> timedelta:
+        return timedelta()
+
+    def elapsed(self) -> float:
+        return boottime() + float(self._world.read()["elapsed_s"])
+
+    def set(self, time: datetime, error_s: float) -> bool:  # noqa: ARG002 - the interface's
+        return False
 
 
 class SimulatedPlace:

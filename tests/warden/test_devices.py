@@ -2,14 +2,19 @@
 
 import importlib.util
 import subprocess
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from overt.protocol.vocabulary import ClockQuality
-from overt.warden.devices import DeviceError, EnrolledSite, GpioIndicator, NoIndicator, SystemClock, fitted
+from overt.warden.devices import DeviceError
+from overt.warden.fitting import fitted
+from overt.warden.indicator import GpioIndicator, NoIndicator
 from overt.warden.lamp import Lamp
+from overt.warden.place import EnrolledSite
+from overt.warden.steering import Kernel, SteeredClock
 from overt.warden.vault import Vault
 from tests.builders import SITE
 from tests.simulators.devices import SimulatedLamp, World
@@ -17,15 +22,23 @@ from tests.warden.bench import Enrolled
 
 
 def test_the_clock_is_the_kernels_and_its_quality_is_the_kernels_word() -> None:
-    clock = SystemClock()
+    clock = SteeredClock(Kernel(), datetime(2026, 1, 1, tzinfo=UTC))
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=1)
     assert clock.now().tzinfo is not None
+    assert clock.correction() == timedelta()
     word = subprocess.run(["adjtimex", "--print"], capture_output=True, text=True, check=False) if _has_tool() else None
     if word is None:
         assert clock.quality() in {ClockQuality.SYNCHRONISED, ClockQuality.UNKNOWN}
     else:
         unsynchronised = int(word.stdout.split("status:")[1].split()[0]) & 0x40
         assert (clock.quality() is ClockQuality.UNKNOWN) == bool(unsynchronised)
+
+
+def test_seconds_that_nobody_can_set_pass_as_they_do() -> None:
+    clock = SteeredClock(Kernel(), datetime(2026, 1, 1, tzinfo=UTC))
+    first = clock.elapsed()
+    time.sleep(0.05)
+    assert 0.05 <= clock.elapsed() - first < 1
 
 
 def _has_tool() -> bool:

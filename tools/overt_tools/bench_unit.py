@@ -6,14 +6,16 @@ indicator: there, without a real lamp that is read back, recognition never start
 
 import argparse
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from overt.protocol.vocabulary import ClockQuality
 from overt.runtime import log
 from overt.runtime.cli import Parser, run
 from overt.warden import service
-from overt.warden.devices import Devices, EnrolledSite
+from overt.warden.devices import Devices
+from overt.warden.gps import boottime
+from overt.warden.place import attested
 from overt.warden.vault import Vault
 
 
@@ -45,6 +47,18 @@ class BenchClock:
         """Call the clock held over: nobody has checked it, but it does run."""
         return ClockQuality.HOLDOVER
 
+    def correction(self) -> timedelta:
+        """Return nothing: this machine's clock is the bench's."""
+        return timedelta()
+
+    def elapsed(self) -> float:
+        """Return CLOCK_BOOTTIME in seconds."""
+        return boottime()
+
+    def set(self, time: datetime, error_s: float) -> bool:  # noqa: ARG002 - the interface's
+        """Take no signed time."""
+        return False
+
 
 def main() -> None:
     """Run the warden with the bench's parts."""
@@ -59,7 +73,7 @@ def main() -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     def parts(vault: Vault) -> Devices:
-        return Devices(BenchClock(), EnrolledSite(vault.config.site), BenchLamp())
+        return Devices(BenchClock(), attested(vault.config.site), BenchLamp())
 
     log.name_daemon("warden")
     return service.run(service.Settings(state=arguments.state, run=arguments.run), parts)

@@ -43,6 +43,16 @@ def time_of(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=rest // 1000)
 
 
+def corrected(sighting: Sighting, correction: timedelta) -> Sighting:
+    """Return a sighting with its times as they were by the unit's clock; vision has only the machine's."""
+    if not correction:
+        return sighting
+    shift_ns = correction // timedelta(microseconds=1) * 1000
+    times = (sighting.captured_ns, sighting.decided_ns)
+    captured_ns, decided_ns = (max(0, time_ns + shift_ns) for time_ns in times)
+    return msgspec.structs.replace(sighting, captured_ns=captured_ns, decided_ns=decided_ns)
+
+
 def objection(sighting: Sighting, deployment: Deployment, listed: Sequence[Listed], now: datetime) -> str | None:
     """Return why a sighting cannot be true, as a word for the log; None when it can."""
     captured, window = time_of(sighting.captured_ns), deployment.order.window

@@ -4,7 +4,7 @@ A row leaves the outbox only when the broker has acknowledged it. Whatever was o
 again to the next one: at least once.
 """
 
-import time
+from datetime import datetime
 from typing import Protocol
 
 from overt.protocol.messages import Delivered, Link, Publish, Undeliverable
@@ -80,12 +80,12 @@ class Carrier:
         free = WINDOW - len(self._in_flight)
         with self._journal.guard("read the outbox"):
             for parcel in self._store.waiting(self._sent_up_to, free, self._force) if free > 0 else []:
-                if not self._way.to_uplink(_publish(parcel)):
+                if not self._way.to_uplink(_publish(parcel, self._journal.now())):
                     return
                 self._in_flight.add(parcel.id)
                 self._sent_up_to = parcel.id
 
 
-def _publish(parcel: Parcel) -> Publish:
-    seconds = int(parcel.expires - time.time())
+def _publish(parcel: Parcel, now: datetime) -> Publish:
+    seconds = int(parcel.expires - now.timestamp())
     return Publish(id=parcel.id, topic=parcel.topic, payload=parcel.payload, expires_in_s=max(1, seconds))

@@ -131,7 +131,7 @@ def _run(parser: Parser) -> None:
 def _warden(arguments: argparse.Namespace) -> int:
     from overt.runtime.log import name_daemon  # noqa: PLC0415 - daemons' parts are loaded by the daemon alone
     from overt.warden import service  # noqa: PLC0415 - as above
-    from overt.warden.devices import fitted  # noqa: PLC0415 - as above
+    from overt.warden.fitting import fitted  # noqa: PLC0415 - as above
 
     name_daemon("warden")
     settings = service.Settings(

@@ -28,6 +28,8 @@ class Conditions:
 
     Attributes:
         now: The time.
+        at_least: What it is by now whatever the clock says: the last trusted time and what has passed since. None when
+            there was no such time.
         clock_trusted: The time is known, and not earlier than the log.
         place_right: The unit is where the order says.
         lamp_lit: What was read back; None when it cannot be read.
@@ -37,6 +39,7 @@ class Conditions:
     """
 
     now: datetime
+    at_least: datetime | None = None
     clock_trusted: bool = True
     place_right: bool = True
     lamp_lit: bool | None = False
@@ -150,11 +153,13 @@ def _judge(situation: Situation, order: InForce, world: Conditions) -> tuple[Sta
     """Say which state an order in hand, a watchlist or none, and the world amount to."""
     if situation.ending is not None:
         return State.ERASING, frozenset(), situation.ending
-    if world.clock_trusted and world.now >= order.end:
+    by_now = world.now if world.clock_trusted else world.at_least
+    if by_now is not None and by_now >= order.end:
         return State.ERASING, frozenset(), Ending.WINDOW_OVER
     doubts = _doubts(order, world)
     if not situation.watchlist or (world.clock_trusted and world.now < order.start):
-        return State.ARMED, doubts - {Doubt.INDICATOR}, None
+        # Nothing has to be lit yet. A lamp that cannot be read, or is lit untold, is told of all the same.
+        return State.ARMED, doubts if world.lamp_lit is None else doubts - {Doubt.INDICATOR}, None
     if not doubts:
         return State.RECOGNISING, doubts, None
     begun = situation.state in {State.RECOGNISING, State.PAUSED}

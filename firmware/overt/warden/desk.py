@@ -129,7 +129,7 @@ class Desk:
         authority.check_for_unit(
             checked.document, config.unit, self._vault.public, self._life.model or checked.document.model
         )
-        if not places.is_at(config.site, checked.document.place):
+        if config.site is not None and not places.is_at(config.site, checked.document.place):
             raise ProtocolError(Refusal.LIMIT, f"this unit is at {config.site.name}, not where the order is for")
         if self._store.is_spent(checked.digest) or (held and self._life.state is State.ERASING):
             raise ProtocolError(Refusal.REPLAYED, "this order is over; it cannot be used a second time")

@@ -7,12 +7,13 @@ being logged (a cancellation, an erasure) must go on.
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from overt.protocol import limits
 from overt.protocol.vocabulary import ClockQuality, Operation
 from overt.runtime import log
 from overt.warden.audit import Fact, Moment
+from overt.warden.clock import DRIFT
 from overt.warden.devices import Clock
 from overt.warden.store import StorageFailed, Store
 
@@ -25,6 +26,7 @@ class Journal:
     def __init__(self, store: Store, clock: Clock) -> None:
         self._store, self._clock = store, clock
         self._not_before = store.last_trusted_time()
+        self._trusted = (self._not_before, clock.elapsed()) if self._not_before else None
         self._next_try = 0.0
         self.sound = True
 
@@ -32,7 +34,20 @@ class Journal:
         """Return the time and how well it is known; a time before what was logged while it was known is not."""
         now, quality = self._clock.now(), self._clock.quality()
         early = self._not_before is not None and now < self._not_before - limits.CLOCK_TOLERANCE
-        return Moment(now, ClockQuality.UNKNOWN if early else quality)
+        moment = Moment(now, ClockQuality.UNKNOWN if early else quality)
+        if moment.trusted:
+            self._trusted = now, self._clock.elapsed()
+        return moment
+
+    def at_least(self) -> datetime | None:
+        """Return what the time is by now, whatever the clock says; None when it has never been known.
+
+        That is the last trusted time, and what has passed since by the clock that nobody can set, which may run fast.
+        """
+        if self._trusted is None:
+            return None
+        time, elapsed_s = self._trusted
+        return time + timedelta(seconds=(self._clock.elapsed() - elapsed_s) * (1 - DRIFT))
 
     def now(self) -> datetime:
         """Return the time."""

@@ -1,5 +1,6 @@
 """The warden's sockets, timers and signals: one thread, one loop, and every decision somewhere else."""
 
+import contextlib
 import os
 import signal
 import time
@@ -35,7 +36,7 @@ from overt.runtime.cli import OK, UNAVAILABLE, Failure
 from overt.runtime.memory import harden_process
 from overt.runtime.notify import notify
 from overt.warden.carrier import Carrier
-from overt.warden.devices import DeviceError, Devices
+from overt.warden.devices import Devices
 from overt.warden.peers import Peer, Peers
 from overt.warden.store import StorageCorrupt, StorageFailed, Store
 from overt.warden.timers import Timers
@@ -74,10 +75,11 @@ def run(settings: Settings, devices: Callable[[Vault], Devices]) -> int:
         with alone(settings.state):
             vault = Vault(settings.state)
             store = Store(settings.state / "warden.db")
-            return Service(settings, vault, store, devices(vault)).run()
+            with contextlib.closing(devices(vault)) as parts:
+                return Service(settings, vault, store, parts).run()
     except OSError as error:
         raise Failure(f"cannot use {settings.state}: {error.strerror or error}", UNAVAILABLE) from error
-    except (VaultError, StorageCorrupt, StorageFailed, ChannelError, DeviceError) as error:
+    except (VaultError, StorageCorrupt, StorageFailed, ChannelError) as error:
         raise Failure(str(error), UNAVAILABLE) from error
 
 

@@ -9,6 +9,8 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
+import msgspec
+
 from overt import __version__
 from overt.protocol import authority, envelope, limits, places
 from overt.protocol.errors import ProtocolError
@@ -226,6 +228,7 @@ class Unit:
 
     def saw(self, sighting: Sighting) -> None:
         """Take a sighting: once per passage it becomes an alert."""
+        sighting = alerts.corrected(sighting, self._devices.clock.correction())
         deployment, loaded, place = self.in_hand, self.loaded, self._devices.place.where()
         if deployment is None or loaded is None or self.state is not State.RECOGNISING or not self.sight.begun:
             self._drop(sighting, "not_recognising")
@@ -234,9 +237,13 @@ class Unit:
         if why is not None or place is None:
             self._drop(sighting, why or "place_unknown")
             return
+        at, config = self.journal.moment(), self._vault.config
+        if not at.trusted:
+            self._drop(sighting, "clock_doubtful")
+            return
+        if config.site is None:
+            place = msgspec.structs.replace(place, name=deployment.order.place.name)
         if self._passages.is_new(sighting):
-            at = self.journal.moment()
-            config = self._vault.config
             context = Context(
                 self._vault.force, config.unit, deployment, loaded.digest, at.clock, place, self._vault.sign
             )
@@ -333,9 +340,9 @@ class Unit:
     def _act(self, action: Action) -> None:
         match action:
             case Action.LIGHT:
-                self._lamp.show(True)
+                self._lamp.show(True, watching=self.sight.busy)
             case Action.DARKEN:
-                self._lamp.show(self.sight.busy)  # not before vision has forgotten
+                self._lamp.show(self.sight.busy, watching=self.sight.busy)  # not before vision has forgotten
             case Action.BEGIN:
                 if self.in_hand is not None and self.loaded is not None and not self._resting:
                     order = self.in_hand
@@ -362,6 +369,7 @@ class Unit:
         at, place, held = self.journal.moment(), self._devices.place.where(), self.in_hand
         return Conditions(
             now=at.time,
+            at_least=self.journal.at_least(),
             clock_trusted=at.trusted,
             place_right=place is not None and (held is None or places.is_at(place, held.order.place)),
             lamp_lit=self._lamp.is_lit(),

@@ -37,8 +37,9 @@ class UnitConfig(Value, frozen=True, kw_only=True):
 
     unit: Slug
     force: Slug
-    site: FixedSite
+    site: FixedSite | None
     indicator: "GpioLines | None" = None
+    gps: "SerialLine | None" = None
 
 
 class GpioLines(Value, frozen=True, kw_only=True):
@@ -47,6 +48,13 @@ class GpioLines(Value, frozen=True, kw_only=True):
     chip: str
     lamp: int
     read_back: int
+
+
+class SerialLine(Value, frozen=True, kw_only=True):
+    """Where the satellite receiver is."""
+
+    device: str
+    baud: int
 
 
 class Deployment(msgspec.Struct, frozen=True):

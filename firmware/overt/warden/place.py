@@ -1,0 +1,69 @@
+"""Where the unit is: at the site that was attested, where its receiver says, or, with both, where they agree."""
+
+from dataclasses import dataclass
+
+from overt.protocol.documents import FixedSite
+from overt.protocol.places import is_at
+from overt.runtime import log
+from overt.warden.gps import Receiver
+
+_UNNAMED = "Measured position"
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolledSite:
+    """The fixed site that was attested when the unit was put up."""
+
+    site: FixedSite
+
+    def where(self) -> FixedSite | None:
+        """Return the site."""
+        return self.site
+
+
+class Nowhere:
+    """A unit with neither a site nor a receiver."""
+
+    def where(self) -> FixedSite | None:
+        """Say that nothing is known."""
+        return None
+
+
+def attested(site: FixedSite | None) -> EnrolledSite | Nowhere:
+    """Return the place of a unit without a receiver."""
+    return EnrolledSite(site) if site else Nowhere()
+
+
+class GpsPlace:
+    """Where a receiver measures the unit to be, and nowhere when that is not at the site that was attested."""
+
+    def __init__(self, receiver: Receiver, site: FixedSite | None) -> None:
+        """Take both.
+
+        Args:
+            receiver: The receiver.
+            site: The attested site; None for a unit that moves.
+        """
+        self._receiver, self._site = receiver, site
+        self._said: str | None = None
+
+    def where(self) -> FixedSite | None:
+        """Return the measured position, under the site's name when it is there; None when it is not to be believed."""
+        found = self._receiver.fix()
+        if found is None:
+            self._say(self._receiver.trouble or "no fix that can be believed")
+            return None
+        latitude, longitude = found.position
+        name = self._site.name if self._site else _UNNAMED
+        measured = FixedSite(name=name, latitude=round(latitude, 6), longitude=round(longitude, 6))
+        if self._site is not None and not is_at(measured, self._site):
+            self._say("measured elsewhere than the site that was attested")
+            return None
+        self._say(None)
+        return measured
+
+    def _say(self, trouble: str | None) -> None:
+        """Log what is wrong when it changes."""
+        if trouble != self._said:
+            log.event("place.unknown" if trouble else "place.known", "warning" if trouble else "info", why=trouble)
+        self._said = trouble
