@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from overt import __version__
 from overt.runtime.cli import Parser, run
-from overt_provisioning import commands, inspection, key_commands, loans, watchlist
+from overt_provisioning import commands, inspection, key_commands, loans, time_signing, watchlist
 
 
 def parser() -> Parser:
@@ -22,6 +22,7 @@ def parser() -> Parser:
     commands.add_certificate(subparsers)
     commands.add_order(subparsers)
     watchlist.add_parser(subparsers)
+    time_signing.add_parser(subparsers)
     loans.add_parser(subparsers)
     commands.add_send(subparsers)
     commands.add_cancel(subparsers)

@@ -16,7 +16,18 @@ from overt.protocol.vocabulary import CancellationReason, Kind, Role
 from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt.runtime.files import write_atomically
 from overt_provisioning import certificates, courier, force, form, key_commands, keys, order_check, renewal
-from overt_provisioning.common import add_home, countersigned, group, now, opened, passphrase, plainly, read_order, say
+from overt_provisioning.common import (
+    add_home,
+    countersigned,
+    group,
+    now,
+    opened,
+    passphrase,
+    plainly,
+    read_identity,
+    read_order,
+    say,
+)
 from overt_provisioning.loans import read_loan
 
 _LONGEST_WAIT_S = 3600
@@ -262,7 +273,7 @@ def add_send(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type
         ),
     )
     add_home(parser)
-    parser.add_argument("what", choices=[kind.value for kind in courier.KINDS])
+    parser.add_argument("what", choices=[leaf.value for leaf in Down if leaf is not Down.TIME])
     parser.add_argument("document", type=Path)
     parser.add_argument("--unit", required=True, type=_slug)
     named = parser.add_mutually_exclusive_group(required=True)
@@ -314,10 +325,7 @@ def _send(arguments: argparse.Namespace) -> int:
 def _concerned(arguments: argparse.Namespace) -> tuple[str | None, Sequence[UnitRef]]:
     """Return the digest of the order or loan that a document concerns, and the units that it names."""
     if arguments.identity:
-        try:
-            return None, (msgspec.json.decode(arguments.identity.read_bytes(), type=UnitRef),)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Failure(f"expected a unit's identity in {arguments.identity}: {error}") from error
+        return None, (read_identity(arguments.identity),)
     named = read_loan(arguments.loan) if arguments.loan else read_order(arguments.order)
     return named.digest, named.document.units
 

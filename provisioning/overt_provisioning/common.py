@@ -8,11 +8,12 @@ from functools import wraps
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from securesystemslib.signer import Signer
 
 from overt.protocol import envelope
 from overt.protocol.authority import Checked
-from overt.protocol.documents import Order
+from overt.protocol.documents import Order, UnitRef
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Kind
 from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure, Parser
@@ -104,6 +105,19 @@ def opened(data: bytes) -> Checked[Order]:
     """
     parsed = envelope.parse(data, Kind.ORDER)
     return Checked(envelope.decode(parsed, Order), parsed.digest(), data)
+
+
+def read_identity(path: Path) -> UnitRef:
+    """Read a unit's identity.json: its name and its public key.
+
+    Raises:
+        Failure: It is none.
+        OSError: It cannot be read.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=UnitRef)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Failure(f"expected a unit's identity in {path}: {error}") from error
 
 
 def say(arguments: argparse.Namespace, text: str, **facts: Any) -> None:  # noqa: ANN401 - JSON

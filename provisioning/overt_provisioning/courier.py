@@ -10,21 +10,14 @@ from overt.protocol import envelope, limits
 from overt.protocol.documents import Cancellation
 from overt.protocol.errors import Malformed, ProtocolError
 from overt.protocol.reports import Receipt
-from overt.protocol.topics import Down, Topic, Up
-from overt.protocol.vocabulary import Kind, Refusal
+from overt.protocol.topics import BRINGS, Down, Topic, Up
+from overt.protocol.vocabulary import Refusal
 from overt.runtime import session
 from overt.runtime.broker import Broker, broker_at
 from overt.runtime.mqtt import Acknowledged, Received
 from overt.runtime.session import Session
 from overt_provisioning.certificates import OFFICE
 
-KINDS = {
-    Down.ORDER: Kind.ORDER,
-    Down.WATCHLIST: Kind.WATCHLIST,
-    Down.CANCEL: Kind.CANCELLATION,
-    Down.LOAN: Kind.LOAN,
-    Down.CHARTER: Kind.CHARTER,
-}
 _REFUSED = 0x80
 _CONNECT_PATIENCE_S = 10.0
 _AGAIN_S = 5.0
@@ -61,7 +54,7 @@ class Errand(msgspec.Struct, frozen=True):
 
     def answers(self, receipt: Receipt) -> bool:
         """Say whether a receipt is about this document."""
-        if receipt.unit != self.unit or receipt.document is not KINDS[self.what]:
+        if receipt.unit != self.unit or receipt.document is not BRINGS[self.what]:
             return False
         if self.what is Down.WATCHLIST and receipt.accepted:
             return receipt.order == self.order  # its digest is of the plain text, which the courier does not see
@@ -98,7 +91,7 @@ def check(errand: Errand) -> None:
         if not errand.data.startswith(_SEALED):
             raise Malformed("expected an encrypted watchlist, found something else; it was not sent")
         return
-    parsed = envelope.parse(errand.data, KINDS[errand.what])
+    parsed = envelope.parse(errand.data, BRINGS[errand.what])
     concerned = parsed.digest()
     if errand.what is Down.CANCEL:
         concerned = envelope.decode(parsed, Cancellation).order

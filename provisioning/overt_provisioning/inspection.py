@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 
 from overt.protocol import envelope
-from overt.protocol.documents import UnitRef, Watchlist
+from overt.protocol.documents import Watchlist
 from overt.protocol.envelope import Payload
 from overt.protocol.vocabulary import Kind
 from overt.runtime.cli import OK, Failure
 from overt_provisioning import force
-from overt_provisioning.common import plainly, read_order
+from overt_provisioning.common import plainly, read_identity, read_order
 
 _AGE = b"age-encryption.org/v1"
 
@@ -69,10 +69,7 @@ def _known_keys(arguments: argparse.Namespace) -> list[tuple[str, str]]:
     if arguments.order:
         known += [(unit.unit, unit.key) for unit in read_order(arguments.order).document.units]
     if arguments.identity:
-        try:
-            unit = msgspec.json.decode(arguments.identity.read_bytes(), type=UnitRef)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise Failure(f"expected a unit's identity in {arguments.identity}: {error}") from error
+        unit = read_identity(arguments.identity)
         known.append((unit.unit, unit.key))
     return list(dict.fromkeys(known))
 

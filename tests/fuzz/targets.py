@@ -11,7 +11,7 @@ import msgspec
 
 from overt.protocol import authority, envelope, limits, messages, sealing, topics
 from overt.protocol.authority import Checked
-from overt.protocol.documents import Cancellation, Charter, Loan, Order, UnitRef, Watchlist
+from overt.protocol.documents import Cancellation, Charter, Loan, Order, SignedTime, UnitRef, Watchlist
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Category, Kind, Role
 from tests.builders import (
@@ -36,6 +36,10 @@ SEEDS: dict[Kind, bytes] = {
     Kind.WATCHLIST: make_watchlist(FORCE, ORDER.digest),
     Kind.CANCELLATION: make_cancellation(FORCE, ORDER.digest),
     Kind.LOAN: make_loan(FORCE, BORROWER, UNIT_REF),
+    Kind.TIME: envelope.sign(
+        SignedTime(force=FORCE.charter.force, unit=UNIT, challenge="c" * 64, time=NOW),
+        [FORCE[Role.TECHNICIAN].signer],
+    ),
 }
 SIGNERS = {role: FORCE[role].signer for role in Role}
 IDENTITY = sealing.new_identity()[0]
@@ -69,6 +73,7 @@ def judge(data: bytes) -> None:
     _expect_refusal_or(lambda: _lawful_watchlist(authority.check_watchlist(data, charter, ORDER, NOW)))
     _expect_refusal_or(lambda: _lawful_cancellation(authority.check_cancellation(data, charter, ORDER.digest)))
     _expect_refusal_or(lambda: _lawful_loan(authority.check_loan(data, charter, NOW)))
+    _expect_refusal_or(lambda: _lawful_time(authority.check_time(data, charter, UNIT)))
 
 
 def _expect_refusal_or(act: Callable[[], object]) -> None:
@@ -123,6 +128,11 @@ def _lawful_loan(accepted: Checked[Loan]) -> None:
     assert loan.borrower != loan.force
     assert loan.window.end - loan.window.start <= limits.LOAN_MAX_WINDOW
     assert _signed(accepted.data, *OFFICERS) == set(OFFICERS)
+
+
+def _lawful_time(accepted: Checked[SignedTime]) -> None:
+    assert (accepted.document.force, accepted.document.unit) == (FORCE.charter.force, UNIT)
+    assert _signed(accepted.data, Role.TECHNICIAN)
 
 
 def _signed(data: bytes, *roles: Role) -> set[Role]:

@@ -12,7 +12,14 @@ from overt.warden.devices import Devices
 from overt.warden.gps import boottime
 from tests.builders import SITE
 
-_GOOD: dict[str, Any] = {"ahead_s": 0.0, "elapsed_s": 0.0, "clock": "synchronised", "place": True, "lamp": "works"}
+_GOOD: dict[str, Any] = {
+    "ahead_s": 0.0,
+    "elapsed_s": 0.0,
+    "error_s": 0.0,
+    "clock": "synchronised",
+    "place": True,
+    "lamp": "works",
+}
 
 
 class World:
@@ -50,14 +57,19 @@ class SimulatedClock:
     def quality(self) -> ClockQuality:
         return ClockQuality(self._world.read()["clock"])
 
+    def error(self) -> timedelta:
+        return timedelta(seconds=self._world.read()["error_s"])
+
     def correction(self) -> timedelta:
         return timedelta()
 
     def elapsed(self) -> float:
         return boottime() + float(self._world.read()["elapsed_s"])
 
-    def set(self, time: datetime, error_s: float) -> bool:  # noqa: ARG002 - the interface's
-        return False
+    def set(self, time: datetime, error_s: float) -> bool:
+        ahead_s = (time - datetime.now(UTC)).total_seconds()
+        self._world.set(clock="holdover", ahead_s=ahead_s, error_s=error_s)
+        return True
 
 
 class SimulatedPlace:

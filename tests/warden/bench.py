@@ -79,7 +79,15 @@ class Bench(Enrolled):
     # The process
 
     def start(self, module: str = "tests.simulators.warden_unit", arguments: Sequence[str] = ()) -> None:
-        command = [sys.executable, "-m", module, *map(str, (self.state, self.run, self.folder)), *arguments]
+        """Start the warden with simulated parts."""
+        self.launch([sys.executable, "-m", module, *map(str, (self.state, self.run, self.folder)), *arguments])
+
+    def start_fitted(self) -> None:
+        """Start the warden as on a unit, with the parts that its enrolment names."""
+        program = Path(sys.executable).with_name("overt-camera")
+        self.launch([str(program), "warden", "--state", str(self.state), "--run", str(self.run)])
+
+    def launch(self, command: list[str]) -> None:
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)

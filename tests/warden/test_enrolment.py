@@ -20,14 +20,16 @@ from overt.protocol import envelope, keys
 from overt.uplink import settings as uplink_settings
 from overt.warden.enrolment import (
     EnrolmentError,
+    Fitted,
     Papers,
     enrol,
     make_identity,
     parse_broker,
+    parse_gps,
     parse_lamp,
     read_paper,
 )
-from overt.warden.vault import GpioLines, Vault
+from overt.warden.vault import GpioLines, SerialLine, Vault
 from tests.builders import FORCE, SITE, UNIT, Force, Role, make_force
 
 NOW = datetime.now(UTC)
@@ -84,7 +86,7 @@ def papers_of(state: Path, force: Force, **changes: Any) -> Papers:
 
 
 def take_in(state: Path, papers: Papers, lamp: GpioLines | None = None) -> None:
-    enrol(state, papers, SITE, ("broker.example.org", 8883), NOW, lamp)
+    enrol(state, papers, Fitted(site=SITE, lamp=lamp), ("broker.example.org", 8883), NOW)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -241,6 +243,11 @@ def test_brokers_and_lamps_are_read_or_refused() -> None:
             parse_lamp(text)
     with pytest.raises(EnrolmentError, match="two lines"):
         parse_lamp("chip:5:5")
+    assert parse_gps("/dev/serial0") == SerialLine(device="/dev/serial0", baud=9600)
+    assert parse_gps("/dev/ttyUSB0:115200") == SerialLine(device="/dev/ttyUSB0", baud=115200)
+    for text in ("", "serial0", "/dev/serial0:", "/dev/serial0:1", "/dev/serial0:-9600", "/dev/serial0:9600:9600"):
+        with pytest.raises(EnrolmentError, match="/dev/NAME:BAUD"):
+            parse_gps(text)
 
 
 def test_a_paper_that_is_missing_or_far_too_large_is_refused(tmp_path: Path) -> None:

@@ -1,9 +1,8 @@
-"""A receiver on a real serial line (a pty): plugged in, pulled out, noisy, silent, taken. And the place that it makes."""
+"""A receiver on a real serial line (a pty): plugged in, pulled out, noisy, silent, taken; and its place."""
 
 import errno
 import fcntl
 import os
-import termios
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -96,7 +95,7 @@ def test_pulled_out_it_is_doubted_at_once_and_back_again_it_is_read_again(line: 
     assert found.position == pytest.approx(FAR, abs=1e-6)
 
 
-def test_one_that_is_not_there_is_waited_for(line: Line, tmp_path: Path) -> None:
+def test_one_that_is_not_there_is_waited_for(line: Line) -> None:
     line.unplug()
     receiver = Receiver(str(line.path), 9600, Backoff(0.05, 0.05))
     receiver.start()
@@ -156,13 +155,13 @@ def test_a_line_that_is_flooded_holds_nobody_up(line: Line, receiver: Receiver) 
         before = time.monotonic()
         receiver.fix()
         receiver.times()
-        assert time.monotonic() - before < 0.2
+        assert time.monotonic() - before < 0.45
     time.sleep(0.3)
     line.send(b"\r\n")
     until(receiver.fix, lambda: line.say(HERE))
 
 
-def test_a_silent_receiver_is_nowhere(line: Line, receiver: Receiver) -> None:
+def test_a_silent_receiver_is_nowhere(receiver: Receiver) -> None:
     opened(receiver)
     assert receiver.fix() is None
     assert receiver.times() == ()

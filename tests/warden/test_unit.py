@@ -80,7 +80,7 @@ def test_an_alert_that_has_expired_is_deleted_and_counted_in_the_log(bench: Desk
     order = bench.recognise()
     bench.see(order.digest)
     bench.world.set(ahead_s=25 * 3600)
-    assert bench.store.expire(bench.unit.journal.moment()) >= 1
+    assert bench.store.expire(bench.unit.journal.moment(), bench.unit.journal.now()) >= 1
     assert bench.alerts == []
     assert bench.logged("parcels.expired") == 1
 

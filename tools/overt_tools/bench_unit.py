@@ -47,6 +47,10 @@ class BenchClock:
         """Call the clock held over: nobody has checked it, but it does run."""
         return ClockQuality.HOLDOVER
 
+    def error(self) -> timedelta:
+        """Return nothing, as below."""
+        return timedelta()
+
     def correction(self) -> timedelta:
         """Return nothing: this machine's clock is the bench's."""
         return timedelta()

@@ -11,12 +11,22 @@ from typing import Generic, TypeVar
 import msgspec
 
 from overt.protocol import envelope, limits, terms
-from overt.protocol.documents import Cancellation, Charter, Entry, ForceLimits, Loan, Order, UnitRef, Watchlist
+from overt.protocol.documents import (
+    Cancellation,
+    Charter,
+    Entry,
+    ForceLimits,
+    Loan,
+    Order,
+    SignedTime,
+    UnitRef,
+    Watchlist,
+)
 from overt.protocol.envelope import Envelope
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
 from overt.protocol.vocabulary import Kind, Refusal, Role
 
-D = TypeVar("D", Charter, Order, Watchlist, Cancellation, Loan)
+D = TypeVar("D", Charter, Order, Watchlist, Cancellation, Loan, SignedTime)
 
 
 class Checked(msgspec.Struct, Generic[D], frozen=True):
@@ -258,6 +268,23 @@ def check_end_of_loan(data: bytes, loan: str, charters: Iterable[Charter]) -> st
         raise ProtocolError(Refusal.WRONG_FORCE, "expected a cancellation of the lender or of the borrower")
     check_cancellation(data, charter, loan)
     return charter.force
+
+
+def check_time(data: bytes, charter: Charter, unit: str) -> Checked[SignedTime]:
+    """Check a signed time: a technician's signature, of this force, for this unit.
+
+    Whether it answers the unit's challenge, and soon enough, only the unit knows.
+
+    Raises:
+        ProtocolError: With the rule that is broken.
+    """
+    parsed = envelope.parse(data, Kind.TIME)
+    _require(parsed, charter, Role.TECHNICIAN)
+    signed = envelope.decode(parsed, SignedTime)
+    _require_force(signed.force, charter)
+    if signed.unit != unit:
+        raise ProtocolError(Refusal.WRONG_UNIT, f"this time is for the unit {signed.unit}, this is {unit}")
+    return Checked(signed, parsed.digest(), data)
 
 
 def _require_no_common_key(lender: Charter, borrower: Charter) -> None:

@@ -206,3 +206,12 @@ class Cancellation(f.Value, tag="cancellation", frozen=True, kw_only=True):
 
 
 Document = Charter | Order | Watchlist | Cancellation | Loan
+
+
+class SignedTime(f.Value, tag="time", frozen=True, kw_only=True):
+    """A technician's word on the time, in answer to a unit's challenge. It is good for that one answer."""
+
+    force: f.Slug
+    unit: f.Slug
+    challenge: f.Digest
+    time: f.Time

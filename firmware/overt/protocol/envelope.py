@@ -15,9 +15,9 @@ from securesystemslib.dsse import Envelope as Dsse
 from securesystemslib.signer import Signature, Signer
 
 from overt.protocol import limits
-from overt.protocol.documents import Cancellation, Charter, Loan, Order, Watchlist
+from overt.protocol.documents import Cancellation, Charter, Loan, Order, SignedTime, Watchlist
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
-from overt.protocol.reports import Alert, Checkpoint, Erasure, HandBack, Health, Receipt, Status
+from overt.protocol.reports import Alert, Challenge, Checkpoint, Erasure, HandBack, Health, Receipt, Status
 from overt.protocol.vocabulary import Kind, Refusal
 
 Payload = (
@@ -26,6 +26,7 @@ Payload = (
     | Watchlist
     | Cancellation
     | Loan
+    | SignedTime
     | Receipt
     | Alert
     | Status
@@ -33,23 +34,9 @@ Payload = (
     | Checkpoint
     | Erasure
     | HandBack
+    | Challenge
 )
-P = TypeVar(
-    "P",
-    Charter,
-    Order,
-    Watchlist,
-    Cancellation,
-    Loan,
-    Receipt,
-    Alert,
-    Status,
-    Health,
-    Checkpoint,
-    Erasure,
-    HandBack,
-)
-A = TypeVar("A", bound=Payload)
+P = TypeVar("P", bound=Payload)
 
 TYPES: dict[Kind, type[Payload]] = {
     Kind.CHARTER: Charter,
@@ -57,6 +44,7 @@ TYPES: dict[Kind, type[Payload]] = {
     Kind.WATCHLIST: Watchlist,
     Kind.CANCELLATION: Cancellation,
     Kind.LOAN: Loan,
+    Kind.TIME: SignedTime,
     Kind.RECEIPT: Receipt,
     Kind.ALERT: Alert,
     Kind.STATUS: Status,
@@ -64,8 +52,9 @@ TYPES: dict[Kind, type[Payload]] = {
     Kind.CHECKPOINT: Checkpoint,
     Kind.ERASURE: Erasure,
     Kind.HANDBACK: HandBack,
+    Kind.CHALLENGE: Challenge,
 }
-KINDS: dict[type[Payload], Kind] = {type_: kind for kind, type_ in TYPES.items()}
+KINDS: dict[type[msgspec.Struct], Kind] = {type_: kind for kind, type_ in TYPES.items()}
 """Which struct each kind of envelope carries, and back."""
 
 _PREFIX, _SUFFIX = "application/vnd.overt.", ".v1+json"
@@ -211,7 +200,7 @@ def decode_any(envelope: Envelope) -> Payload:
     return _decode(envelope, type_)
 
 
-def _decode(envelope: Envelope, type_: type[A]) -> A:
+def _decode(envelope: Envelope, type_: type[P]) -> P:
     try:
         return msgspec.json.decode(envelope.payload, type=type_)
     except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:

@@ -34,6 +34,8 @@ ALERT_MAX_BYTES: Final = 16 * 1024
 SIGNATURES_MAX: Final = 16
 
 CLOCK_TOLERANCE: Final = timedelta(seconds=5)  # between a document's maker and the unit
+# A signed time is wrong by at most half of this: it was signed somewhere between challenge and answer.
+SIGNED_TIME_MAX_AGE: Final = timedelta(minutes=2)
 PASSAGE_GAP: Final = timedelta(seconds=4)  # the same entry seen again sooner is the same passage
 HEALTH_INTERVAL: Final = timedelta(seconds=2)
 CHECKPOINT_INTERVAL: Final = timedelta(seconds=30)

@@ -134,8 +134,12 @@ class Ask(f.Value, tag="ask", frozen=True, kw_only=True):
     """The local command line to the warden: what are you doing? Answered with `Answer`."""
 
 
+class AskTime(f.Value, tag="ask_time", frozen=True, kw_only=True):
+    """The local command line to the warden: make a challenge, for a technician to sign the time. As with `Ask`."""
+
+
 class Answer(f.Value, tag="answer", frozen=True, kw_only=True):
-    """The warden to the local command line: a signed report (status or receipt) as JSON."""
+    """The warden to the local command line: a signed report (status, challenge or receipt) as JSON."""
 
     report: Annotated[bytes, Meta(max_length=48 * 1024)]
 
@@ -144,7 +148,7 @@ FromVision = Hello | Began | Cleared | Sighting | Progress | Trouble | Recovered
 ToVision = Begin | Stop
 FromUplink = Hello | Delivered | Undeliverable | Link | Inbound
 ToUplink = Publish
-FromControl = Hello | Ask | Inbound
+FromControl = Hello | Ask | AskTime | Inbound
 ToControl = Answer
 Message = (
     Hello
@@ -162,6 +166,7 @@ Message = (
     | Link
     | Inbound
     | Ask
+    | AskTime
     | Answer
 )
 

@@ -67,6 +67,7 @@ class Status(f.Value, tag="status", frozen=True, kw_only=True):
     indicator_lit: bool = False
     notice: f.Address | None = None
     version: f.Line = "unknown"
+    clock: ClockQuality = ClockQuality.UNKNOWN
     lender: f.Slug | None = None
     loan_end: f.Time | None = None
 
@@ -136,4 +137,13 @@ class HandBack(f.Value, tag="handback", frozen=True, kw_only=True):
     log_head: f.Digest
 
 
-Report = Receipt | Alert | Status | Health | Checkpoint | Erasure | HandBack
+class Challenge(f.Value, tag="challenge", frozen=True, kw_only=True):
+    """A unit that does not know the time asks for it. The number is random: no old answer fits a new challenge."""
+
+    force: f.Slug
+    unit: f.Slug
+    number: f.Digest
+    sent: Annotated[f.Time, Meta(description="What the unit takes the time for")]
+
+
+Report = Receipt | Alert | Status | Health | Checkpoint | Erasure | HandBack | Challenge

@@ -6,18 +6,19 @@ import msgspec
 
 from overt.protocol import limits
 from overt.protocol.envelope import TYPES, Payload, payload_type
-from overt.protocol.topics import CARRIES, RETAINED, ROOT, Down, Up
+from overt.protocol.topics import BRINGS, CARRIES, RETAINED, ROOT, Down, Up
 from overt.protocol.vocabulary import Kind
 
 Schema = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_DOWN_KINDS = {
-    Down.ORDER: (Kind.ORDER, "A signed order."),
-    Down.WATCHLIST: (Kind.WATCHLIST, "A signed watchlist, encrypted with age to the recipient in the order's receipt."),
-    Down.CANCEL: (Kind.CANCELLATION, "A signed cancellation."),
-    Down.LOAN: (Kind.LOAN, "A signed loan, with the borrower's charter in it."),
-    Down.CHARTER: (Kind.CHARTER, "A newer charter, signed by the root keys of the one in use and its own."),
+_SUMMARIES = {
+    Down.ORDER: "A signed order.",
+    Down.WATCHLIST: "A signed watchlist, encrypted with age to the recipient in the order's receipt.",
+    Down.CANCEL: "A signed cancellation.",
+    Down.LOAN: "A signed loan, with the borrower's charter in it.",
+    Down.CHARTER: "A newer charter, signed by the root keys of the one in use and its own.",
+    Down.TIME: "A technician's word on the time, in answer to a challenge that was fetched at the unit.",
 }
 _SEALED = frozenset({Kind.ALERT, Kind.WATCHLIST})
 
@@ -52,9 +53,9 @@ def asyncapi(version: str) -> Schema:
     for leaf, kinds in CARRIES.items():
         channels[leaf.value] = _channel(leaf, kinds)
         operations[f"publish_{leaf.value}"] = _operation("send", leaf, kinds)
-    for down, (kind, summary) in _DOWN_KINDS.items():
+    for down, kind in BRINGS.items():
         kinds = (kind,) if kind in TYPES else ()
-        channels[down.value] = _channel(down, kinds) | {"summary": summary}
+        channels[down.value] = _channel(down, kinds) | {"summary": _SUMMARIES[down]}
         operations[f"receive_{down.value}"] = _operation("receive", down, kinds)
     described: Schema = _ecma_patterns(
         {

@@ -28,7 +28,18 @@ class Down(StrEnum):
     CANCEL = "cancel"
     LOAN = "loan"
     CHARTER = "charter"
+    TIME = "time"
 
+
+BRINGS: dict[Down, Kind] = {
+    Down.ORDER: Kind.ORDER,
+    Down.WATCHLIST: Kind.WATCHLIST,
+    Down.CANCEL: Kind.CANCELLATION,
+    Down.LOAN: Kind.LOAN,
+    Down.CHARTER: Kind.CHARTER,
+    Down.TIME: Kind.TIME,
+}
+"""Which document comes on which topic. Watchlists come encrypted, the rest signed in the clear."""
 
 CARRIES: dict[Up, tuple[Kind, ...]] = {
     Up.ALERT: (Kind.ALERT,),

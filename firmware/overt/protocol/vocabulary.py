@@ -12,6 +12,8 @@ class Kind(StrEnum):
     CANCELLATION = "cancellation"
     LOAN = "loan"
     ASSURANCE = "assurance"
+    TIME = "time"
+    CHALLENGE = "challenge"
     RECEIPT = "receipt"
     ERASURE = "erasure"
     HANDBACK = "handback"

@@ -45,7 +45,11 @@ class Anchor:
 
     def slack_s(self, boot_s: float) -> float:
         """Return by how much another source may differ from it at a moment without contradicting it."""
-        return STEP_MAX_S + self.error_s + DRIFT * max(0.0, boot_s - self.boot_s)
+        return STEP_MAX_S + self.error_at(boot_s)
+
+    def error_at(self, boot_s: float) -> float:
+        """Return by how many seconds it may be wrong at a moment."""
+        return self.error_s + DRIFT * max(0.0, boot_s - self.boot_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +113,19 @@ class Held:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The time, how well it is known, and what has to be added to the machine's own clock to get it."""
+    """The time.
+
+    Attributes:
+        time: What it is.
+        quality: How well that is known.
+        correction: What has to be added to the machine's own clock to get it.
+        error: By how much it may be wrong, either way, in holdover; what a source tells now counts as right.
+    """
 
     time: datetime
     quality: ClockQuality
     correction: timedelta
+    error: timedelta
 
 
 def tell(before: Held, reading: Reading) -> tuple[Held, Told]:
@@ -212,4 +224,7 @@ def _told(held: Held, reading: Reading, quality: ClockQuality) -> Told:
         time = held.anchor.at(reading.boot_s)
     elif held.gps is not None:
         time = held.gps.origin + timedelta(seconds=reading.boot_s)
-    return Told(time, quality, time - reading.system)
+    error_s = 0.0
+    if held.anchor is not None and quality is ClockQuality.HOLDOVER:
+        error_s = held.anchor.error_at(reading.boot_s)
+    return Told(time, quality, time - reading.system, timedelta(seconds=error_s))

@@ -1,4 +1,4 @@
-"""`overt-camera warden`, `identity`, `enrol`, `status`, `deliver`."""
+"""`overt-camera warden`, `identity`, `enrol`, `status`, `deliver`, `challenge`."""
 
 import argparse
 import os
@@ -25,6 +25,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     _add_enrol(subparsers)
     _add_status(subparsers)
     _add_deliver(subparsers)
+    _add_challenge(subparsers)
 
 
 def _add_warden(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -68,7 +69,8 @@ def _add_enrol(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         help="take this unit into a force, at a site",
         description=(
             "Checks the force's charter and the unit's certificate, and installs them with the site that the unit is\n"
-            "put up at. Without --indicator the unit has no lamp, and never recognises."
+            "put up at, or its satellite receiver, or both, which then have to agree. Without --indicator the unit\n"
+            "has no lamp, and never recognises."
         ),
         epilog=(
             "example:\n  overt-camera enrol --charter charter.json --site-name 'Market square' --latitude 52.1356 \\\n"
@@ -83,9 +85,12 @@ def _add_enrol(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         ("certificate", "the unit's certificate, PEM"),
     ):
         parser.add_argument(f"--{name}", type=Path, required=True, metavar="FILE", help=what)
-    parser.add_argument("--site-name", required=True, metavar="NAME", help="what the site is called")
-    parser.add_argument("--latitude", type=float, required=True, metavar="DEGREES", help="WGS 84, north positive")
-    parser.add_argument("--longitude", type=float, required=True, metavar="DEGREES", help="WGS 84, east positive")
+    parser.add_argument("--site-name", metavar="NAME", help="what the site is called; none for a unit that moves")
+    parser.add_argument("--latitude", type=float, metavar="DEGREES", help="WGS 84, north positive")
+    parser.add_argument("--longitude", type=float, metavar="DEGREES", help="WGS 84, east positive")
+    parser.add_argument(
+        "--gps", metavar="DEVICE[:BAUD]", help="satellite receiver on a serial line, NMEA 0183 (default rate: 9600)"
+    )
     parser.add_argument("--broker", required=True, metavar="HOST:PORT", help="the MQTT broker")
     parser.add_argument(
         "--indicator", metavar="CHIP:LAMP:READBACK", help="GPIO chip by its label, and the lamp's two lines on it"
@@ -118,6 +123,25 @@ def _add_deliver(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument("--receipt", type=Path, metavar="FILE", help="write the signed receipt here too")
     parser.add_argument("--json", action="store_true", help="print the receipt as one JSON object")
     parser.set_defaults(handler=_deliver)
+
+
+def _add_challenge(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    parser = subparsers.add_parser(
+        "challenge",
+        help="ask this unit for a challenge, to sign the time with",
+        description=(
+            "For a unit that neither a network nor satellites tell the time. A technician signs the challenge\n"
+            "('overt-provision clock sign'); the answer is delivered as a 'time' within two minutes, and is good once."
+        ),
+        epilog=(
+            "example:\n  overt-camera challenge --out challenge.json\n"
+            "  (the technician: overt-provision clock sign challenge.json --identity identity.json --out time.json)\n"
+            "  overt-camera deliver time time.json"
+        ),
+    )
+    _run(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the challenge to write")
+    parser.set_defaults(handler=_challenge)
 
 
 def _state(parser: Parser) -> None:
@@ -177,16 +201,24 @@ def _enrol(arguments: argparse.Namespace) -> int:
         )
         broker = enrolment.parse_broker(arguments.broker)
         lamp = enrolment.parse_lamp(arguments.indicator) if arguments.indicator else None
-        charter = enrolment.enrol(arguments.state, papers, _site(arguments), broker, datetime.now(UTC), lamp)
+        gps = enrolment.parse_gps(arguments.gps) if arguments.gps else None
+        fitted = enrolment.Fitted(site=_site(arguments), gps=gps, lamp=lamp)
+        charter = enrolment.enrol(arguments.state, papers, fitted, broker, datetime.now(UTC))
     except enrolment.EnrolmentError as error:
         raise Failure(str(error), BAD_INPUT) from error
-    _say(f"enrolled with {charter.force} ({charter.title}) at {arguments.site_name}")
+    where = arguments.site_name or f"wherever {arguments.gps} measures"
+    _say(f"enrolled with {charter.force} ({charter.title}) at {where}")
     if lamp is None:
         _say("without an indicator: this unit will not recognise anyone until it is enrolled again with one")
     return OK
 
 
-def _site(arguments: argparse.Namespace) -> FixedSite:
+def _site(arguments: argparse.Namespace) -> FixedSite | None:
+    given = [value is not None for value in (arguments.site_name, arguments.latitude, arguments.longitude)]
+    if not any(given) and arguments.gps:
+        return None
+    if not all(given):
+        raise Failure("expected --site-name, --latitude and --longitude, or --gps, or all of them", BAD_INPUT)
     site = {"type": "fixed_site", "name": arguments.site_name}
     place = {"latitude": arguments.latitude, "longitude": arguments.longitude}
     try:
@@ -215,6 +247,7 @@ def _status_lines(status: Status) -> list[str]:
         f"unit        {status.unit} of {status.force}, overt {status.version}",
         f"state       {status.state.value} since {status.since.isoformat(timespec='seconds')}",
         f"indicator   {'lit' if status.indicator_lit else 'dark'}",
+        f"clock       {status.clock.value}, {status.sent.isoformat(timespec='seconds')}",
     ]
     if status.doubts:
         lines.append(f"doubts      {', '.join(doubt.value for doubt in status.doubts)}")
@@ -228,8 +261,7 @@ def _status_lines(status: Status) -> list[str]:
 
 
 def _deliver(arguments: argparse.Namespace) -> int:
-    from overt.runtime.files import write_atomically  # noqa: PLC0415 - for this command alone
-    from overt.warden import control  # noqa: PLC0415 - as above
+    from overt.warden import control  # noqa: PLC0415 - for this command alone
 
     try:
         data = control.read_document(arguments.file)
@@ -239,13 +271,31 @@ def _deliver(arguments: argparse.Namespace) -> int:
         receipt, signed = control.deliver(arguments.run, Down(arguments.kind), data)
     except control.NoAnswer as error:
         raise Failure(str(error), UNAVAILABLE) from error
-    try:
-        if arguments.receipt:
-            write_atomically(arguments.receipt, signed, 0o644)
-    except OSError as error:
-        raise Failure(f"cannot write {arguments.receipt}: {error.strerror or error}", UNAVAILABLE) from error
+    if arguments.receipt:
+        _write(arguments.receipt, signed)
     _say(msgspec.json.encode(receipt).decode() if arguments.json else _receipt_line(receipt))
     return OK if receipt.accepted else NEGATIVE
+
+
+def _challenge(arguments: argparse.Namespace) -> int:
+    from overt.warden import control  # noqa: PLC0415 - for this command alone
+
+    try:
+        challenge, signed = control.ask_time(arguments.run)
+    except control.NoAnswer as error:
+        raise Failure(str(error), UNAVAILABLE) from error
+    _write(arguments.out, signed)
+    _say(f"challenge {challenge.number[:12]}… in {arguments.out}: have the time signed within two minutes")
+    return OK
+
+
+def _write(path: Path, data: bytes) -> None:
+    from overt.runtime.files import write_atomically  # noqa: PLC0415 - for the technician's commands alone
+
+    try:
+        write_atomically(path, data, 0o644)
+    except OSError as error:
+        raise Failure(f"cannot write {path}: {error.strerror or error}", UNAVAILABLE) from error
 
 
 def _receipt_line(receipt: Receipt) -> str:

@@ -1,16 +1,19 @@
 """The local command line's side of control.sock: ask the warden, or hand it a document by cable."""
 
 from pathlib import Path
+from typing import TypeVar
 
 from overt import __version__
 from overt.protocol import envelope, limits
 from overt.protocol.errors import ProtocolError
-from overt.protocol.messages import Ask, Hello, Inbound, ToControl
-from overt.protocol.reports import Receipt, Status
+from overt.protocol.messages import Ask, AskTime, Hello, Inbound, ToControl
+from overt.protocol.reports import Challenge, Receipt, Status
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Kind
 from overt.runtime.channel import Channel, ChannelError, close_all, connect_and_say
 from overt.runtime.memory import sealed_copy
+
+R = TypeVar("R", Challenge, Receipt, Status)
 
 _PATIENCE_S = 60.0  # a full watchlist takes seconds to check
 
@@ -29,6 +32,17 @@ def ask_status(run: Path) -> tuple[Status, bytes]:
         return _status(channel)
 
 
+def ask_time(run: Path) -> tuple[Challenge, bytes]:
+    """Return a new challenge to sign the time for, and as the unit signed it.
+
+    Raises:
+        NoAnswer: No warden, or no answer.
+    """
+    with _connect(run) as channel:
+        report = _ask(channel, AskTime())
+    return _read(report, Kind.CHALLENGE, Challenge), report
+
+
 def deliver(run: Path, leaf: Down, data: bytes) -> tuple[Receipt, bytes]:
     """Hand a document to the warden and return its receipt, and as the unit signed it.
 
@@ -43,10 +57,7 @@ def deliver(run: Path, leaf: Down, data: bytes) -> tuple[Receipt, bytes]:
             report = _ask(channel, Inbound(topic=topic), [descriptor])
         finally:
             close_all([descriptor])
-    try:
-        return envelope.decode(envelope.parse(report, Kind.RECEIPT), Receipt), report
-    except ProtocolError as error:
-        raise NoAnswer(f"the warden answered something else than a receipt: {error.detail}") from error
+    return _read(report, Kind.RECEIPT, Receipt), report
 
 
 def read_document(path: Path) -> bytes:
@@ -71,13 +82,17 @@ def _connect(run: Path) -> Channel[ToControl]:
 
 def _status(channel: Channel[ToControl]) -> tuple[Status, bytes]:
     report = _ask(channel, Ask())
+    return _read(report, Kind.STATUS, Status), report
+
+
+def _read(report: bytes, kind: Kind, type_: type[R]) -> R:
     try:
-        return envelope.decode(envelope.parse(report, Kind.STATUS), Status), report
+        return envelope.decode(envelope.parse(report, kind), type_)
     except ProtocolError as error:
-        raise NoAnswer(f"the warden answered something else than a status: {error.detail}") from error
+        raise NoAnswer(f"the warden answered something else than a {kind.value}: {error.detail}") from error
 
 
-def _ask(channel: Channel[ToControl], message: Ask | Inbound, descriptors: list[int] | None = None) -> bytes:
+def _ask(channel: Channel[ToControl], message: Ask | AskTime | Inbound, descriptors: list[int] | None = None) -> bytes:
     try:
         channel.send(message, descriptors or [])
         answer, strays = channel.receive()

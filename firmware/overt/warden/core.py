@@ -6,7 +6,7 @@ socket.
 """
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 
 from overt.protocol.vocabulary import Doubt, Ending, State
@@ -31,6 +31,7 @@ class Conditions:
         at_least: What it is by now whatever the clock says: the last trusted time and what has passed since. None when
             there was no such time.
         clock_trusted: The time is known, and not earlier than the log.
+        clock_error: By how much it may be wrong, either way.
         place_right: The unit is where the order says.
         lamp_lit: What was read back; None when it cannot be read.
         vision_model: The model that the connected vision process runs; None when it is not connected.
@@ -41,6 +42,7 @@ class Conditions:
     now: datetime
     at_least: datetime | None = None
     clock_trusted: bool = True
+    clock_error: timedelta = timedelta()
     place_right: bool = True
     lamp_lit: bool | None = False
     vision_model: str | None = None
@@ -153,11 +155,11 @@ def _judge(situation: Situation, order: InForce, world: Conditions) -> tuple[Sta
     """Say which state an order in hand, a watchlist or none, and the world amount to."""
     if situation.ending is not None:
         return State.ERASING, frozenset(), situation.ending
-    by_now = world.now if world.clock_trusted else world.at_least
+    by_now = world.now + world.clock_error if world.clock_trusted else world.at_least
     if by_now is not None and by_now >= order.end:
         return State.ERASING, frozenset(), Ending.WINDOW_OVER
     doubts = _doubts(order, world)
-    if not situation.watchlist or (world.clock_trusted and world.now < order.start):
+    if not situation.watchlist or (world.clock_trusted and world.now - world.clock_error < order.start):
         # Nothing has to be lit yet. A lamp that cannot be read, or is lit untold, is told of all the same.
         return State.ARMED, doubts if world.lamp_lit is None else doubts - {Doubt.INDICATOR}, None
     if not doubts:

@@ -7,7 +7,7 @@ from typing import Protocol
 from overt.protocol import authority, envelope, limits, places
 from overt.protocol.documents import Cancellation, Charter
 from overt.protocol.errors import Malformed, ProtocolError
-from overt.protocol.topics import Down, Topic
+from overt.protocol.topics import BRINGS, Down, Topic
 from overt.protocol.vocabulary import Ending, Kind, Operation, Refusal, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
@@ -16,16 +16,10 @@ from overt.warden.journal import Journal
 from overt.warden.lending import Lending
 from overt.warden.reporter import Reporter
 from overt.warden.store import StorageFailed, Store
+from overt.warden.timekeeping import Timekeeping
 from overt.warden.vault import Deployment, Vault
 from overt.warden.watchlist import SEALED_MAX_BYTES, Loaded, open_watchlist
 
-_KINDS = {
-    Down.ORDER: Kind.ORDER,
-    Down.WATCHLIST: Kind.WATCHLIST,
-    Down.CANCEL: Kind.CANCELLATION,
-    Down.LOAN: Kind.LOAN,
-    Down.CHARTER: Kind.CHARTER,
-}
 REFUSALS_A_MINUTE = 30
 """Beyond so many, refusals are counted in one record, and their receipts go to the cable only."""
 
@@ -69,10 +63,17 @@ class Desk:
     """Takes documents for one unit."""
 
     def __init__(
-        self, vault: Vault, store: Store, journal: Journal, reporter: Reporter, lending: Lending, life: Life
+        self,
+        vault: Vault,
+        store: Store,
+        journal: Journal,
+        reporter: Reporter,
+        lending: Lending,
+        timekeeping: Timekeeping,
+        life: Life,
     ) -> None:
         self._vault, self._store, self._journal, self._reporter = vault, store, journal, reporter
-        self._lending, self._life = lending, life
+        self._lending, self._timekeeping, self._life = lending, timekeeping, life
         self._sender = vault.force
         self._refusals = Allowance(REFUSALS_A_MINUTE)
         self._takers: dict[Down, Callable[[bytes], bytes]] = {
@@ -81,6 +82,7 @@ class Desk:
             Down.CANCEL: self._take_cancellation,
             Down.LOAN: self._take_loan,
             Down.CHARTER: self._take_charter,
+            Down.TIME: self._take_time,
         }
 
     def receive(self, topic: str, data: bytes) -> bytes | None:
@@ -103,13 +105,13 @@ class Desk:
             _require_size(leaf, data)
             receipt = self._takers[leaf](data)
         except ProtocolError as error:
-            return self._refuse(_KINDS[leaf], data, error)
+            return self._refuse(BRINGS[leaf], data, error)
         except MemoryUnsafe as error:
             log.event("memory.refused", "error", detail=str(error))
-            return self._refuse(_KINDS[leaf], data, _busy("the unit has no locked memory left for it: restart it"))
+            return self._refuse(BRINGS[leaf], data, _busy("the unit has no locked memory left for it: restart it"))
         except (StorageFailed, OSError) as error:
             self._journal.fail(f"take a {leaf.value}", error)
-            return self._refuse(_KINDS[leaf], data, _busy("the unit cannot store anything just now: try again later"))
+            return self._refuse(BRINGS[leaf], data, _busy("the unit cannot store anything just now: try again later"))
         self._reporter.post_receipt(receipt, self._sender)
         return receipt
 
@@ -216,6 +218,11 @@ class Desk:
         receipt = self._accepted(Kind.CHARTER, checked.digest)
         self._life.charter_replaced()
         return receipt
+
+    def _take_time(self, data: bytes) -> bytes:
+        checked = authority.check_time(data, self._vault.charter, self._vault.config.unit)
+        self._timekeeping.take(checked.document)
+        return self._accepted(Kind.TIME, checked.digest)
 
     def _accepted(self, kind: Kind, digest: str, recipient: str | None = None) -> bytes:
         held = self._life.in_hand

@@ -25,6 +25,9 @@ class Clock(Protocol):
     def quality(self) -> ClockQuality:
         """Return how well the time is known. `UNKNOWN` stops recognition."""
 
+    def error(self) -> timedelta:
+        """Return by how much the time may be wrong, either way, while it is known."""
+
     def correction(self) -> timedelta:
         """Return what has to be added to the machine's own clock, which other processes read, to get the time."""
 

@@ -27,7 +27,8 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.fields import PublicKeyHex, Slug, Value
 from overt.protocol.vocabulary import Kind
 from overt.runtime.files import write_atomically
-from overt.warden.vault import GpioLines, UnitConfig, VaultError, alone
+from overt.warden.gps import BAUDS
+from overt.warden.vault import GpioLines, SerialLine, UnitConfig, VaultError, alone
 
 
 class EnrolmentError(Exception):
@@ -62,6 +63,20 @@ class Papers(msgspec.Struct, frozen=True):
     charter: bytes
     authority: bytes
     certificate: bytes
+
+
+class Fitted(msgspec.Struct, frozen=True):
+    """Where the technician has put a unit up, and what it was given.
+
+    Attributes:
+        site: The site; None for a unit that moves, which needs a receiver.
+        gps: Its satellite receiver.
+        lamp: Where the indicator is; without one the unit never recognises.
+    """
+
+    site: FixedSite | None
+    gps: SerialLine | None = None
+    lamp: GpioLines | None = None
 
 
 def make_identity(state: Path, unit: str) -> Identity:
@@ -110,9 +125,7 @@ def _write_identity(state: Path, unit: str) -> Identity:
     return identity
 
 
-def enrol(
-    state: Path, papers: Papers, site: FixedSite, broker: tuple[str, int], now: datetime, lamp: GpioLines | None = None
-) -> Charter:
+def enrol(state: Path, papers: Papers, fitted: Fitted, broker: tuple[str, int], now: datetime) -> Charter:
     """Take a unit into a force: check what it was handed, then install it. `unit.json` is written last.
 
     A unit that is enrolled can be enrolled again by the same force, with a newer charter, another site or certificate.
@@ -122,10 +135,9 @@ def enrol(
     Args:
         state: The state folder, with an identity in it.
         papers: What the force handed out.
-        site: Where the unit is put up.
+        fitted: Where it is put up, and with what.
         broker: Host and port.
         now: The time.
-        lamp: Where the indicator is; without one the unit never recognises.
 
     Raises:
         EnrolmentError: Something does not fit; nothing was changed.
@@ -137,7 +149,9 @@ def enrol(
             owner = _owner(state) or charter.force
             _check_certificate(state, papers, identity.unit, now)
             _check_nothing_in_hand(state)
-            config = UnitConfig(unit=identity.unit, force=owner, site=site, indicator=lamp)
+            config = UnitConfig(
+                unit=identity.unit, force=owner, site=fitted.site, indicator=fitted.lamp, gps=fitted.gps
+            )
             host, port = broker
             link = Broker(unit=identity.unit, force=charter.force, host=host, port=port)
             write_atomically(state / "uplink" / "ca.pem", papers.authority, 0o644)
@@ -256,6 +270,20 @@ def parse_lamp(text: str) -> GpioLines:
     if lamp == read_back:
         raise EnrolmentError("the lamp and its read-back are two lines: one line cannot prove itself")
     return GpioLines(chip=chip, lamp=lamp, read_back=read_back)
+
+
+def parse_gps(text: str) -> SerialLine:
+    """Return the receiver's serial line of `DEVICE` or `DEVICE:BAUD`.
+
+    Raises:
+        EnrolmentError: Not of that form.
+    """
+    device, colon, rate = text.partition(":")
+    rate = rate if colon else "9600"
+    if not device.startswith("/") or rate not in map(str, BAUDS):
+        rates = ", ".join(map(str, BAUDS))
+        raise EnrolmentError(f"expected the receiver as /dev/NAME:BAUD with one of {rates}; found {text[:100]!r}")
+    return SerialLine(device=device, baud=int(rate))
 
 
 def read_paper(path: Path) -> bytes:

@@ -39,6 +39,11 @@ class Journal:
             self._trusted = now, self._clock.elapsed()
         return moment
 
+    @property
+    def not_before(self) -> datetime | None:
+        """The last time that was logged while it was known; nothing that is earlier is true."""
+        return self._not_before
+
     def at_least(self) -> datetime | None:
         """Return what the time is by now, whatever the clock says; None when it has never been known.
 
@@ -48,6 +53,11 @@ class Journal:
             return None
         time, elapsed_s = self._trusted
         return time + timedelta(seconds=(self._clock.elapsed() - elapsed_s) * (1 - DRIFT))
+
+    def by_now(self) -> datetime | None:
+        """Return the latest that the time can be while it is known, else `at_least`: by this, what ends has ended."""
+        at = self.moment()
+        return at.time + self._clock.error() if at.trusted else self.at_least()
 
     def now(self) -> datetime:
         """Return the time."""

@@ -6,7 +6,7 @@ from typing import Protocol
 from overt import __version__
 from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import Progress
-from overt.protocol.reports import Checkpoint, Erasure, HandBack, Health, Receipt, Status
+from overt.protocol.reports import Challenge, Checkpoint, Erasure, HandBack, Health, Receipt, Status
 from overt.protocol.topics import Topic, Up
 from overt.protocol.vocabulary import Ending, Kind
 from overt.warden.core import Situation
@@ -57,10 +57,15 @@ class Reporter:
                 indicator_lit=lit,
                 notice=deployment.order.notice.address if deployment else None,
                 version=__version__,
+                clock=self._journal.moment().clock,
                 lender=loan.force if loan else None,
                 loan_end=loan.window.end if loan else None,
             )
         )
+
+    def challenge(self, number: str) -> bytes:
+        """Return a signed request for the time."""
+        return self._vault.sign(Challenge(force=self._force, unit=self._unit, number=number, sent=self._journal.now()))
 
     def announce_status(self, situation: Situation, deployment: Deployment | None, lit: bool) -> None:
         """Publish the status; a broker keeps the last."""

@@ -12,6 +12,7 @@ from overt.protocol import limits
 from overt.protocol.messages import (
     Answer,
     Ask,
+    AskTime,
     Began,
     Begin,
     Cleared,
@@ -213,6 +214,8 @@ class Service:
             return
         if isinstance(message, Ask):
             report = self.unit.status()
+        elif isinstance(message, AskTime):
+            report = self.unit.timekeeping.challenge()
         elif isinstance(message, Inbound):
             data = read_document(descriptors)
             report = self.unit.receive(message.topic, data) if data is not None else None
@@ -237,7 +240,7 @@ class Service:
         self.unit.announce_checkpoint()
 
     def _expire(self) -> None:
-        self._store.expire(self.unit.journal.moment())
+        self.unit.expire()
 
     def _end(self, *_: object) -> None:
         self._running = False

@@ -77,6 +77,10 @@ class SteeredClock:
         """Return how well it is known."""
         return self._look().quality
 
+    def error(self) -> timedelta:
+        """Return by how much the time may be wrong, either way, while it is known."""
+        return self._look().error
+
     def correction(self) -> timedelta:
         """Return what has to be added to the machine's own clock."""
         return self._look().correction

@@ -256,17 +256,17 @@ class Store:
             self._db.execute("UPDATE outbox SET reason = ? WHERE id = ?", (reason, id_))
             self._append(at, Operation.CONDITION, "parcel.refused_by_broker", {"parcel": id_, "reason_code": reason})
 
-    def expire(self, at: Moment) -> int:
+    def expire(self, at: Moment, now: datetime) -> int:
         """Delete what has outlived its time (alerts: 24 hours at most), and log how many.
 
         Raises:
             StorageFailed: It could not be made durable.
         """
-        now = at.time.timestamp()
-        if not self._read("SELECT 1 FROM outbox WHERE expires <= ? LIMIT 1", now):
+        past = (now.timestamp(),)
+        if not self._read("SELECT 1 FROM outbox WHERE expires <= ? LIMIT 1", *past):
             return 0
         with self._transaction():
-            count = self._db.execute("DELETE FROM outbox WHERE expires <= ?", (now,)).rowcount
+            count = self._db.execute("DELETE FROM outbox WHERE expires <= ?", past).rowcount
             self._append(at, Operation.ERASURE, "parcels.expired", {"count": count})
         return int(count)
 

@@ -30,6 +30,7 @@ from overt.warden.lending import Lending
 from overt.warden.reporter import Outlet, Reporter
 from overt.warden.sight import Sight, SightPort
 from overt.warden.store import StorageFailed, Store
+from overt.warden.timekeeping import Timekeeping
 from overt.warden.vault import Deployment, Unreadable, Vault, VaultError
 from overt.warden.watchlist import Loaded, open_watchlist
 
@@ -51,7 +52,8 @@ class Unit:
         self._lamp = Lamp(devices.indicator)
         self._ender = Ender(vault, store, self.journal, self.reporter)
         self.lending = Lending(vault, store, self.journal, self.reporter)
-        self._desk = Desk(vault, store, self.journal, self.reporter, self.lending, self)
+        self.timekeeping = Timekeeping(vault, self.journal, self.reporter, devices.clock)
+        self._desk = Desk(vault, store, self.journal, self.reporter, self.lending, self.timekeeping, self)
         self._passages = Passages()
         self._drops = Allowance(_DROPS_A_MINUTE)
         self._health_due = 0.0
@@ -127,8 +129,8 @@ class Unit:
         """Look at the world and act on what has changed."""
         if not self.journal.sound:
             self.journal.probe()
-        at = self.journal.moment()
-        if at.trusted and self.lending.due(at.time):
+        by_now = self.journal.by_now()
+        if by_now is not None and self.lending.due(by_now):
             self.end_loan(Ending.WINDOW_OVER)
         self._advance(None)
         self._hand_back()
@@ -137,6 +139,13 @@ class Unit:
         """Try whether an alert could be stored, before there is one."""
         if self.in_hand is not None:
             self.journal.probe()
+
+    def expire(self) -> None:
+        """Delete from the outbox what has outlived its time; not on the word of a clock that is in doubt."""
+        by_now = self.journal.by_now()
+        if by_now is not None:
+            with self.journal.guard("empty the outbox"):
+                self._store.expire(self.journal.moment(), by_now)
 
     # Documents
 
@@ -214,7 +223,8 @@ class Unit:
 
     def _still_lawful(self, kept: Deployment) -> bool:
         """Check a kept order again, at a time within its window: what the disk says is not believed."""
-        moment = min(self.journal.now(), kept.order.window.end - timedelta(seconds=1))
+        window = kept.order.window  # and no earlier than it: without a network a clock begins in the past
+        moment = min(max(self.journal.now(), window.start), window.end - timedelta(seconds=1))
         try:
             authority.check_order(kept.order_data, self._vault.charter, moment)
             self.lending.check_order(kept.order)
@@ -371,6 +381,7 @@ class Unit:
             now=at.time,
             at_least=self.journal.at_least(),
             clock_trusted=at.trusted,
+            clock_error=self._devices.clock.error(),
             place_right=place is not None and (held is None or places.is_at(place, held.order.place)),
             lamp_lit=self._lamp.is_lit(),
             vision_model=None if self._resting else self.sight.model,
