@@ -5,13 +5,13 @@ from pathlib import Path
 from typing import Any
 
 from overt.protocol import envelope
+from overt.protocol.audit import Record, first_broken
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Entry, Order
 from overt.protocol.messages import Cleared, Sighting
 from overt.protocol.reports import Alert, Erasure, Receipt
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Kind, State
-from overt.warden.audit import Record, first_broken
 from overt.warden.store import Parcel, Store
 from overt.warden.unit import Unit
 from overt.warden.vault import Vault

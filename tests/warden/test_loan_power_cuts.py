@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from overt.protocol import envelope, sealing
+from overt.protocol.audit import first_broken
 from overt.protocol.reports import HandBack
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Ending, Kind, Refusal, State
-from overt.warden.audit import first_broken
 from overt.warden.store import Store
 from tests.builders import (
     FORCE,

@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from overt.protocol import envelope, sealing
+from overt.protocol.audit import first_broken
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Order
 from overt.protocol.reports import Erasure, Receipt
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Kind, Refusal, State
 from overt.runtime.channel import ChannelError
-from overt.warden.audit import first_broken
 from overt.warden.control import NoAnswer
 from overt.warden.store import Store
 from tests.builders import make_cancellation, make_entry, make_watchlist

@@ -174,6 +174,25 @@ def test_an_order_smuggled_into_the_folder_is_not_believed(bench: DeskBench) -> 
     assert bench.left_of_deployments() == []
 
 
+def test_strange_things_in_the_folder_are_removed_and_logged_without_their_names(bench: DeskBench) -> None:
+    """Someone with the disk leaves folders of any name, and files."""
+    strange = bench.state / "deployments" / "a name from outside"
+    strange.mkdir(parents=True)
+    (strange / "order.json").write_bytes(b"not an order")
+    (bench.state / "deployments" / "file").write_bytes(b"not even a folder")
+    outside = bench.folder / "outside"
+    outside.write_bytes(b"not the unit's to touch")
+    (strange / "within").mkdir()
+    for link in (bench.state / "deployments" / "link", strange / "within" / "link"):
+        link.symlink_to(outside)
+    bench.cut_power()
+    assert bench.unit.state is State.IDLE
+    assert list((bench.state / "deployments").iterdir()) == []
+    assert outside.read_bytes() == b"not the unit's to touch"
+    assert bench.logged("deployment.unknown") == 1
+    assert "a name from outside" not in str(bench.log)
+
+
 def test_a_kept_watchlist_that_was_altered_is_not_used_and_can_be_sent_again(bench: DeskBench) -> None:
     order = bench.arm()
     path = bench.state / "deployments" / order.digest / "watchlist.age"

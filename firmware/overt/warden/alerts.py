@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from overt.protocol import limits, sealing
+from overt.protocol import envelope, limits, sealing
+from overt.protocol.audit import Fact
 from overt.protocol.documents import FixedSite
 from overt.protocol.messages import Sighting
 from overt.protocol.reports import Alert
 from overt.protocol.topics import Topic, Up
-from overt.protocol.vocabulary import ClockQuality
-from overt.warden.audit import Fact
+from overt.protocol.vocabulary import ClockQuality, Kind
 from overt.warden.store import Sealer
 from overt.warden.vault import Deployment
 from overt.warden.watchlist import Listed
@@ -84,15 +84,17 @@ class Context(msgspec.Struct, frozen=True):
 def sealer(context: Context, sighting: Sighting, listed: Listed, now: datetime) -> Sealer:
     """Return what makes the alert of a sighting once its number is known: signed, encrypted, ready to go.
 
-    The facts for the log name the entry by its reference and hold nothing else about anyone.
+    The facts for the log say which alert it is, and nothing about anyone.
     """
 
     def seal(number: int) -> tuple[str, bytes, datetime, dict[str, Fact]]:
         alert = _make(context, sighting, listed, number, now)
         rooms = [room.recipient for room in context.deployment.order.control_rooms]
         topic = str(Topic(force=alert.force, unit=alert.unit, leaf=Up.ALERT))
-        facts: dict[str, Fact] = {"alert": alert.id, "order": alert.order, "entry": alert.entry, "score": alert.score}
-        return topic, sealing.seal(context.sign(alert), rooms), alert.expires, facts
+        signed = context.sign(alert)
+        digest = envelope.parse(signed, Kind.ALERT).digest()
+        facts: dict[str, Fact] = {"alert": alert.id, "order": alert.order, "digest": digest}
+        return topic, sealing.seal(signed, rooms), alert.expires, facts
 
     return seal
 

@@ -5,13 +5,13 @@ from collections.abc import Callable
 from typing import Protocol
 
 from overt.protocol import authority, envelope, limits, places
+from overt.protocol.audit import Event, Fact
 from overt.protocol.documents import Cancellation, Charter
 from overt.protocol.errors import Malformed, ProtocolError
 from overt.protocol.topics import BRINGS, Down, Topic
-from overt.protocol.vocabulary import Ending, Kind, Operation, Refusal, State
+from overt.protocol.vocabulary import Ending, Kind, Refusal, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
-from overt.warden.audit import Fact
 from overt.warden.journal import Journal
 from overt.warden.lending import Lending
 from overt.warden.reporter import Reporter
@@ -98,7 +98,7 @@ class Desk:
         addressed = self._address_of(topic)
         if addressed is None:
             if self._allowed():
-                self._journal.note(Operation.AUTHORITY, "document.misaddressed", size=len(data))
+                self._journal.note(Event.DOCUMENT_MISADDRESSED, size=len(data))
             return None
         self._sender, leaf = addressed
         try:
@@ -142,7 +142,7 @@ class Desk:
         deployment = self._vault.new_deployment(checked.document, checked.digest, data)
         try:
             facts = {"order": checked.digest, "recipient": deployment.recipient}
-            self._store.note(self._journal.moment(), Operation.AUTHORITY, "order.accepted", **facts)
+            self._store.note(self._journal.moment(), Event.ORDER_ACCEPTED, **facts)
         except StorageFailed:
             self._vault.erase(checked.digest)
             raise
@@ -162,7 +162,8 @@ class Desk:
                 raise ProtocolError(Refusal.ROLLED_BACK, "a newer watchlist of this order is already here")
             self._vault.keep_watchlist(held.digest, sealed)
             facts: dict[str, Fact] = {"order": held.digest, "watchlist": loaded.digest, "entries": len(loaded.listed)}
-            self._store.note(self._journal.moment(), Operation.COLLECTION, "watchlist.accepted", **facts)
+            event = Event.WATCHLIST_ACCEPTED if current is None else Event.WATCHLIST_REPLACED
+            self._store.note(self._journal.moment(), event, **facts)
         except BaseException:
             loaded.memory.close()
             raise
@@ -177,7 +178,7 @@ class Desk:
             return self._end_loan(data, lent.digest)
         checked = authority.check_cancellation(data, self._vault.charter, named)
         order, reason = checked.document.order, checked.document.reason.value
-        self._journal.note(Operation.AUTHORITY, "order.cancelled", order=order, reason=reason)
+        self._journal.note(Event.ORDER_CANCELLED, order=order, reason=reason)
         if held is not None and held.digest == order:
             receipt = self._accepted(Kind.CANCELLATION, checked.digest)
             self._life.end(Ending.CANCELLED)
@@ -244,9 +245,7 @@ class Desk:
         held = self._life.in_hand
         if not self._allowed():
             return self._receipt(kind, digest, held.digest if held else None, refusal=error)
-        self._journal.note(
-            Operation.AUTHORITY, "document.refused", document=kind.value, digest=digest, code=error.code.value
-        )
+        self._journal.note(Event.DOCUMENT_REFUSED, document=kind.value, digest=digest, code=error.code.value)
         log.event("document.refused", "warning", document=kind.value, code=error.code.value)
         receipt = self._receipt(kind, digest, held.digest if held else None, refusal=error)
         self._reporter.post_receipt(receipt, self._sender)
@@ -256,7 +255,7 @@ class Desk:
         """Say whether one more refusal may be logged, and log how many could not be."""
         allowed, suppressed = self._refusals.take(time.monotonic())
         if suppressed:
-            self._journal.note(Operation.AUTHORITY, "documents.refused", count=suppressed)
+            self._journal.note(Event.DOCUMENTS_REFUSED, count=suppressed)
         return allowed
 
 

@@ -4,11 +4,12 @@ The order is marked as over, its files are overwritten and removed, the erasure 
 was not done is done at the next attempt or the next start.
 """
 
+import re
 from collections.abc import Callable
 
-from overt.protocol.vocabulary import Ending, Operation
+from overt.protocol.audit import Event, facts_of
+from overt.protocol.vocabulary import Ending
 from overt.runtime import log
-from overt.warden.audit import facts_of
 from overt.warden.journal import Journal
 from overt.warden.reporter import Reporter
 from overt.warden.store import Farewell, StorageFailed, Store
@@ -52,13 +53,15 @@ class Ender:
 
     def give_up(self, order: str, ending: Ending) -> None:
         """End a deployment of which what is kept cannot be used."""
-        accepted = self._store.find("order.accepted", order)
+        accepted = self._store.find(order, Event.ORDER_ACCEPTED)
         recipient = facts_of(accepted).get("recipient") if accepted else None
         log.event("deployment.unusable", "error", order=order)
         if isinstance(recipient, str):
             self._finish(order, ending, Farewell(recipient, None, 0, 0))
             return
-        self._journal.note(Operation.ERASURE, "deployment.unknown", order=order)
+        # Somebody put it there, and the folder may have any name.
+        known = order if re.fullmatch("[0-9a-f]{64}", order, re.ASCII) else None
+        self._journal.note(Event.DEPLOYMENT_UNKNOWN, order=known)
         with self._journal.guard("erase"):
             self._vault.erase(order)
 

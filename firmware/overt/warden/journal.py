@@ -10,9 +10,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from overt.protocol import limits
-from overt.protocol.vocabulary import ClockQuality, Operation
+from overt.protocol.audit import Event, Fact, Moment
+from overt.protocol.vocabulary import ClockQuality
 from overt.runtime import log
-from overt.warden.audit import Fact, Moment
 from overt.warden.clock import DRIFT
 from overt.warden.devices import Clock
 from overt.warden.store import StorageFailed, Store
@@ -63,11 +63,11 @@ class Journal:
         """Return the time."""
         return self._clock.now()
 
-    def note(self, operation: Operation, event: str, **facts: Fact) -> None:
+    def note(self, event: Event, **facts: Fact) -> None:
         """Append one record, or find storage doubtful."""
-        with self.guard(f"log {event}"):
+        with self.guard(f"log {event.value}"):
             at = self.moment()
-            self._store.note(at, operation, event, **facts)
+            self._store.note(at, event, **facts)
             if at.trusted:
                 self._not_before = max(at.time, self._not_before or at.time)
 
@@ -98,4 +98,4 @@ class Journal:
         if not self.sound:
             self.sound = True
             log.event("storage.recovered")
-            self.note(Operation.CONDITION, "storage.recovered")
+            self.note(Event.STORAGE_RECOVERED)

@@ -7,10 +7,11 @@ as every deployment is, then what is kept of the loan is erased, and the return 
 from datetime import datetime, timedelta
 
 from overt.protocol import authority
+from overt.protocol.audit import Event
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Loan, Order
 from overt.protocol.errors import ProtocolError
-from overt.protocol.vocabulary import Ending, Operation, Refusal
+from overt.protocol.vocabulary import Ending, Refusal
 from overt.runtime import log
 from overt.warden.journal import Journal
 from overt.warden.reporter import Reporter
@@ -142,12 +143,13 @@ class Lending:
         """Check a kept loan again, at a time within its window: what the disk says is not believed."""
         if lent.loan is None or lent.charter is None or lent.charter.force != lent.loan.borrower:
             return False
-        moment = min(self._journal.now(), lent.loan.window.end - timedelta(seconds=1))
+        window = lent.loan.window  # and no earlier than it: without a network a clock begins in the past
+        moment = min(max(self._journal.now(), window.start), window.end - timedelta(seconds=1))
         try:
             authority.check_loan(lent.data, self._vault.home, moment)
             authority.check_loan_for_unit(lent.loan, self._vault.config.unit, self._vault.public)
             self.require_no_older(lent.charter.force, lent.charter.version)
         except ProtocolError as error:
-            self._journal.note(Operation.AUTHORITY, "loan.unlawful", code=error.code.value)
+            self._journal.note(Event.LOAN_UNLAWFUL, code=error.code.value)
             return False
         return True

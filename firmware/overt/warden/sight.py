@@ -32,13 +32,18 @@ class Sight:
         """Whether vision may still hold something of a deployment."""
         return self.begun or self._stopping
 
+    @property
+    def ready(self) -> bool:
+        """Whether vision is there and holds nothing, so that it can be asked to recognise."""
+        return self.model is not None and not self.busy
+
     def came(self, model: str | None) -> None:
         """Vision has started, with this model."""
         self.model, self.doubts = model, frozenset()
 
     def begin(self, order: str, threshold: float, descriptor: int) -> None:
         """Tell vision to recognise, unless it does, or has not forgotten the time before: then it is asked later."""
-        if not self.busy and self.model is not None:
+        if self.ready:
             self.begun, self.progress = True, None
             self._port.begin(order, threshold, descriptor)
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import msgspec
 
+from overt.protocol.audit import GENESIS, Event, Fact, Moment, Record, first_broken, next_record
 from overt.protocol.topics import ROOT
-from overt.protocol.vocabulary import ClockQuality, Ending, Operation
-from overt.warden.audit import GENESIS, Fact, Moment, Record, first_broken, next_record
+from overt.protocol.vocabulary import ClockQuality, Ending
 
 _APPEND_ONLY = "BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'append only'); END"
 _SCHEMA = f"""
@@ -138,14 +138,14 @@ class Store:
 
     # The audit log
 
-    def note(self, at: Moment, operation: Operation, event: str, **facts: Fact) -> None:
+    def note(self, at: Moment, event: Event, **facts: Fact) -> None:
         """Append one record.
 
         Raises:
             StorageFailed: It could not be made durable.
         """
         with self._transaction():
-            self._append(at, operation, event, facts)
+            self._append(at, event, facts)
 
     def head(self) -> tuple[int, str]:
         """Return the number of records and the hash of the last.
@@ -167,15 +167,16 @@ class Store:
         )
         return datetime.fromisoformat(rows[0][0]) if rows else None
 
-    def find(self, event: str, order: str) -> Record | None:
-        """Return the last record of an event of an order.
+    def find(self, order: str, *events: Event) -> Record | None:
+        """Return the last record of an event, or of one of some, of an order.
 
         Raises:
             StorageFailed: It cannot be read.
         """
         rows = self._read(
-            "SELECT * FROM audit WHERE event = ? AND facts LIKE ? ORDER BY position DESC LIMIT 1",
-            *(event, f'%"order":"{order}"%'),
+            f"SELECT * FROM audit WHERE event IN ({','.join('?' * len(events))}) AND facts LIKE ?"  # noqa: S608 - ?s
+            " ORDER BY position DESC LIMIT 1",
+            *(*(event.value for event in events), f'%"order":"{order}"%'),
         )
         return Record(*rows[0]) if rows else None
 
@@ -204,7 +205,7 @@ class Store:
             number = self.counts(order).alerts + 1
             topic, payload, expires, facts = seal(number)
             self._count(order, alerts=1)
-            self._append(at, Operation.DISCLOSURE, "alert.raised", {"sequence": number, **facts})
+            self._append(at, Event.ALERT_RAISED, {"sequence": number, **facts})
             self._put(topic, payload, expires)
         return number
 
@@ -254,7 +255,7 @@ class Store:
         """
         with self._transaction():
             self._db.execute("UPDATE outbox SET reason = ? WHERE id = ?", (reason, id_))
-            self._append(at, Operation.CONDITION, "parcel.refused_by_broker", {"parcel": id_, "reason_code": reason})
+            self._append(at, Event.PARCEL_REFUSED, {"parcel": id_, "reason_code": reason})
 
     def expire(self, at: Moment, now: datetime) -> int:
         """Delete what has outlived its time (alerts: 24 hours at most), and log how many.
@@ -267,7 +268,7 @@ class Store:
             return 0
         with self._transaction():
             count = self._db.execute("DELETE FROM outbox WHERE expires <= ?", past).rowcount
-            self._append(at, Operation.ERASURE, "parcels.expired", {"count": count})
+            self._append(at, Event.PARCELS_EXPIRED, {"count": count})
         return int(count)
 
     # Deployments
@@ -290,7 +291,7 @@ class Store:
         with self._transaction():
             self._count(order, made=made, wiped=wiped)
             facts: dict[str, Fact] = {"order": order, "made": made, "wiped": wiped}
-            self._append(at, Operation.ERASURE, "templates.wiped", facts)
+            self._append(at, Event.TEMPLATES_WIPED, facts)
 
     def spend(self, at: Moment, order: str, ending: Ending, farewell: Farewell | None) -> None:
         """Remember for ever that an order is over, and log it. Once; a second time changes nothing.
@@ -312,7 +313,7 @@ class Store:
             self._db.execute(
                 "UPDATE deployments SET ending = ?, farewell = ? WHERE digest = ?", (ending.value, data, order)
             )
-            self._append(at, Operation.AUTHORITY, "deployment.over", {"order": order, "ending": ending.value})
+            self._append(at, Event.DEPLOYMENT_OVER, {"order": order, "ending": ending.value})
 
     def is_spent(self, order: str) -> bool:
         """Say whether an order is over for good.
@@ -343,7 +344,7 @@ class Store:
             StorageFailed: It could not be made durable.
         """
         with self._transaction():
-            self._append(at, Operation.ERASURE, "deployment.erased", {"order": order})
+            self._append(at, Event.DEPLOYMENT_ERASED, {"order": order})
             self._put(*make(*self.head()))
             self._db.execute("UPDATE deployments SET farewell = NULL WHERE digest = ?", (order,))
 
@@ -359,7 +360,7 @@ class Store:
             self._db.execute("INSERT INTO loans (digest, borrower) VALUES (?, ?)", (loan, borrower))
             self._set_version(borrower, version)
             facts: dict[str, Fact] = {"loan": loan, "borrower": borrower, "version": version}
-            self._append(at, Operation.AUTHORITY, "loan.accepted", facts)
+            self._append(at, Event.LOAN_ACCEPTED, facts)
 
     def was_lent(self, loan: str) -> bool:
         """Say whether a loan was accepted before.
@@ -388,7 +389,7 @@ class Store:
             if ending is None:
                 with self._transaction():
                     self._db.execute("UPDATE loans SET ending = ? WHERE digest = ?", (why.value, loan))
-                    self._append(at, Operation.AUTHORITY, "loan.over", {"loan": loan, "ending": why.value})
+                    self._append(at, Event.LOAN_OVER, {"loan": loan, "ending": why.value})
 
     def hand_back(self, at: Moment, loan: str, forgotten: str, make: Callable[[Returned], list[Post]]) -> None:
         """Drop what no broker has taken of the borrower's, log the return, and post its certificates: one transaction.
@@ -408,7 +409,7 @@ class Store:
             query = f"SELECT count(*) FROM audit WHERE event = 'order.accepted' AND position > ({since})"  # noqa: S608 - no text from outside
             (deployments,) = self._db.execute(query).fetchone()
             facts: dict[str, Fact] = {"loan": loan, "undelivered": dropped, "deployments": deployments}
-            self._append(at, Operation.ERASURE, "loan.handed_back", facts)
+            self._append(at, Event.LOAN_HANDED_BACK, facts)
             for post in make(Returned(deployments, dropped, *self.head())):
                 self._put(*post)
             self._db.execute("UPDATE loans SET certified = 1 WHERE digest = ?", (loan,))
@@ -433,7 +434,7 @@ class Store:
         with self._transaction():
             self._set_version(force, version)
             facts: dict[str, Fact] = {"force": force, "version": version, "charter": digest}
-            self._append(at, Operation.AUTHORITY, "charter.accepted", facts)
+            self._append(at, Event.CHARTER_ACCEPTED, facts)
 
     # Inside
 
@@ -459,8 +460,8 @@ class Store:
         except sqlite3.Error as error:
             raise StorageFailed(f"cannot read the log: {error}") from error
 
-    def _append(self, at: Moment, operation: Operation, event: str, facts: dict[str, Fact]) -> None:
-        record = next_record(*self.head(), at, operation, event, facts)
+    def _append(self, at: Moment, event: Event, facts: dict[str, Fact]) -> None:
+        record = next_record(*self.head(), at, event, facts)
         self._db.execute("INSERT INTO audit VALUES (?, ?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(record))
 
     def _count(self, order: str, alerts: int = 0, made: int = 0, wiped: int = 0) -> None:

@@ -9,9 +9,10 @@ from datetime import timedelta
 from typing import Final
 
 from overt.protocol import limits
+from overt.protocol.audit import Event
 from overt.protocol.documents import SignedTime
 from overt.protocol.errors import ProtocolError
-from overt.protocol.vocabulary import ClockQuality, Operation, Refusal
+from overt.protocol.vocabulary import ClockQuality, Refusal
 from overt.warden.devices import Clock
 from overt.warden.journal import Journal
 from overt.warden.reporter import Reporter
@@ -60,7 +61,7 @@ class Timekeeping:
         if not self._clock.set(time, error_s):
             raise ProtocolError(Refusal.BUSY, "this unit's clock cannot be set")
         self._open = None
-        self._journal.note(Operation.AUTHORITY, "clock.set", error_s=round(error_s, 1))
+        self._journal.note(Event.CLOCK_SET, error_s=round(error_s, 1))
 
     def _age_of(self, signed: SignedTime) -> float:
         """Return how many seconds ago the challenge was made that this answers."""

@@ -13,9 +13,10 @@ import msgspec
 
 from overt import __version__
 from overt.protocol import authority, envelope, limits, places
+from overt.protocol.audit import Event
 from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import Cleared, Progress, Sighting
-from overt.protocol.vocabulary import Doubt, Ending, Operation, State
+from overt.protocol.vocabulary import Doubt, Ending, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
 from overt.warden import alerts, core
@@ -77,7 +78,7 @@ class Unit:
     def wake(self) -> None:
         """Take up what was in hand when the warden last stopped, and finish what it had begun to erase."""
         self._lamp.show(False)
-        self.journal.note(Operation.AUTHORITY, "warden.started", version=__version__)
+        self.journal.note(Event.WARDEN_STARTED, version=__version__)
         self.situation = replace(self.situation, ending=self._ender.finish())
         self.lending.wake()
         self._require_no_rollback()
@@ -85,7 +86,7 @@ class Unit:
             if isinstance(kept, Unreadable) or self.in_hand is not None:
                 self._ender.give_up(kept.digest, Ending.KEY_LOST)
                 continue
-            if self._still_lawful(kept) and self._store.find("order.accepted", kept.digest) is None:
+            if self._still_lawful(kept) and self._store.find(kept.digest, Event.ORDER_ACCEPTED) is None:
                 # A power cut came between keeping and logging it: nobody was told that it was accepted.
                 self._vault.erase(kept.digest)
                 continue
@@ -123,7 +124,7 @@ class Unit:
         """Let go of the watchlist's memory; the deployment is kept for the next start."""
         self._drop_watchlist()
         self._lamp.show(False)
-        self.journal.note(Operation.AUTHORITY, "warden.stopped")
+        self.journal.note(Event.WARDEN_STOPPED)
 
     def tick(self) -> None:
         """Look at the world and act on what has changed."""
@@ -207,13 +208,13 @@ class Unit:
     def _reload(self, kept: Deployment) -> None:
         """Open the watchlist that was kept, as fresh as it was when it was accepted."""
         sealed = self._vault.kept_watchlist(kept.digest)
-        accepted = self._store.find("watchlist.accepted", kept.digest)
+        accepted = self._store.find(kept.digest, Event.WATCHLIST_ACCEPTED, Event.WATCHLIST_REPLACED)
         if sealed is None or accepted is None:
             return
         try:
             self.load(open_watchlist(sealed, kept, self._vault, accepted.at))
         except (ProtocolError, MemoryUnsafe, OSError) as error:
-            self.journal.note(Operation.CONDITION, "watchlist.unreadable", order=kept.digest)
+            self.journal.note(Event.WATCHLIST_UNREADABLE, order=kept.digest)
             log.event("watchlist.unreadable", "error", detail=str(error))
 
     def _drop_watchlist(self) -> None:
@@ -241,15 +242,15 @@ class Unit:
         sighting = alerts.corrected(sighting, self._devices.clock.correction())
         deployment, loaded, place = self.in_hand, self.loaded, self._devices.place.where()
         if deployment is None or loaded is None or self.state is not State.RECOGNISING or not self.sight.begun:
-            self._drop(sighting, "not_recognising")
+            self._drop("not_recognising")
             return
         why = alerts.objection(sighting, deployment, loaded.listed, self.journal.now())
         if why is not None or place is None:
-            self._drop(sighting, why or "place_unknown")
+            self._drop(why or "place_unknown")
             return
         at, config = self.journal.moment(), self._vault.config
         if not at.trusted:
-            self._drop(sighting, "clock_doubtful")
+            self._drop("clock_doubtful")
             return
         if config.site is None:
             place = msgspec.structs.replace(place, name=deployment.order.place.name)
@@ -268,13 +269,13 @@ class Unit:
             log.event("alert.raised", sequence=number)
         self._passages.remember(sighting)
 
-    def _drop(self, sighting: Sighting, why: str) -> None:
+    def _drop(self, why: str) -> None:
         allowed, suppressed = self._drops.take(time.monotonic())
         if suppressed:
-            self.journal.note(Operation.CONSULTATION, "sightings.dropped", count=suppressed)
+            self.journal.note(Event.SIGHTINGS_DROPPED, count=suppressed)
         if allowed:
             order = self.in_hand.digest if self.in_hand else None
-            self.journal.note(Operation.CONSULTATION, "sighting.dropped", why=why, order=order, entry=sighting.entry)
+            self.journal.note(Event.SIGHTING_DROPPED, why=why, order=order)
 
     def progressed(self, progress: Progress) -> None:
         """Take vision's counters and publish the unit's health now and then."""
@@ -302,7 +303,7 @@ class Unit:
         """Vision is gone, and took everything with it."""
         held = self.sight.gone()
         if held is not None:
-            self.journal.note(Operation.CONDITION, "vision.gone")
+            self.journal.note(Event.VISION_GONE)
             self._count(*held)
         self._advance(None)
 
@@ -335,7 +336,7 @@ class Unit:
             self._step(None)
         if (self.situation.state, self.situation.doubts) != (before.state, before.doubts):
             doubts = ",".join(sorted(self.situation.doubts))
-            self.journal.note(Operation.CONDITION, "state.changed", state=self.state.value, doubts=doubts)
+            self.journal.note(Event.STATE_CHANGED, state=self.state.value, doubts=doubts)
             log.event("state.changed", state=self.state.value, doubts=doubts)
             self.announce_status()
         if self.state is State.ERASING and not self.sight.busy:
@@ -356,11 +357,19 @@ class Unit:
             case Action.BEGIN:
                 if self.in_hand is not None and self.loaded is not None and not self._resting:
                     order = self.in_hand
-                    self.sight.begin(order.digest, order.order.threshold, self.loaded.memory.descriptor)
+                    self._begin(order, self.loaded)
             case Action.STOP:
                 self.sight.stop()
             case Action.ERASE:
                 pass  # once all else is done, see `_advance`
+
+    def _begin(self, held: Deployment, loaded: Loaded) -> None:
+        """Have vision recognise, unless it does; that stream and watchlist are brought together is logged first."""
+        if not self.sight.ready:
+            return
+        self.journal.note(Event.RECOGNITION_BEGAN, order=held.digest, watchlist=loaded.digest)
+        if self.journal.sound:
+            self.sight.begin(held.digest, held.order.threshold, loaded.memory.descriptor)
 
     def _erase(self) -> None:
         """Wipe memory, then the disk; certify it. What storage refuses is tried again at the next tick."""

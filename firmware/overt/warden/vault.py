@@ -326,17 +326,24 @@ def read_charter(data: bytes) -> Charter:
 
 
 def _erase_folder(folder: Path) -> bool:
-    """Overwrite and remove a folder of files; say whether there was one."""
-    if not folder.is_dir():
+    """Overwrite and remove a folder of files, or whatever was put in its place; say whether there was anything."""
+    if not os.path.lexists(folder):
         return False
-    for path in sorted(folder.iterdir(), key=lambda path: path.name not in {"key.sealed", "loan.json"}):  # keys first
-        with contextlib.suppress(OSError), path.open("r+b") as file:  # a disk that takes no writes takes removals
+    found = [path for path in (folder, *folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
+    for path in sorted(found, key=lambda path: path.name not in {"key.sealed", "loan.json"}):  # keys first
+        # A disk that takes no writes takes removals. What a link points to is not ours to overwrite.
+        with contextlib.suppress(OSError), open(path, "r+b", opener=_no_link) as file:  # noqa: PTH123 - Path has no opener
             _overwrite(file)
         path.unlink()
-        sync_folder(folder)
-    shutil.rmtree(folder)
+        sync_folder(path.parent)
+    if folder.exists():
+        shutil.rmtree(folder)
     sync_folder(folder.parent)
     return True
+
+
+def _no_link(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW)
 
 
 def _overwrite(file: BinaryIO) -> None:
