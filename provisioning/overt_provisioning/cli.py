@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from overt import __version__
 from overt.runtime.cli import Parser, run
-from overt_provisioning import commands, inspection, key_commands, loans, time_signing, watchlist
+from overt_provisioning import commands, inspection, key_commands, loans, log_commands, time_signing, watchlist
 
 
 def parser() -> Parser:
@@ -23,6 +23,7 @@ def parser() -> Parser:
     commands.add_order(subparsers)
     watchlist.add_parser(subparsers)
     time_signing.add_parser(subparsers)
+    log_commands.add_parser(subparsers)
     loans.add_parser(subparsers)
     commands.add_send(subparsers)
     commands.add_cancel(subparsers)

@@ -39,3 +39,4 @@ SIGNED_TIME_MAX_AGE: Final = timedelta(minutes=2)
 PASSAGE_GAP: Final = timedelta(seconds=4)  # the same entry seen again sooner is the same passage
 HEALTH_INTERVAL: Final = timedelta(seconds=2)
 CHECKPOINT_INTERVAL: Final = timedelta(seconds=30)
+CHECKPOINT_KEPT_EVERY: Final = timedelta(hours=1)  # on the unit; and one at the end of each deployment

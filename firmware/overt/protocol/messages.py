@@ -138,8 +138,12 @@ class AskTime(f.Value, tag="ask_time", frozen=True, kw_only=True):
     """The local command line to the warden: make a challenge, for a technician to sign the time. As with `Ask`."""
 
 
+class AskCheckpoint(f.Value, tag="ask_checkpoint", frozen=True, kw_only=True):
+    """The local command line to the warden: sign the head of the log, which is about to be exported. As with `Ask`."""
+
+
 class Answer(f.Value, tag="answer", frozen=True, kw_only=True):
-    """The warden to the local command line: a signed report (status, challenge or receipt) as JSON."""
+    """The warden to the local command line: a signed report (status, challenge, checkpoint or receipt) as JSON."""
 
     report: Annotated[bytes, Meta(max_length=48 * 1024)]
 
@@ -148,7 +152,7 @@ FromVision = Hello | Began | Cleared | Sighting | Progress | Trouble | Recovered
 ToVision = Begin | Stop
 FromUplink = Hello | Delivered | Undeliverable | Link | Inbound
 ToUplink = Publish
-FromControl = Hello | Ask | AskTime | Inbound
+FromControl = Hello | Ask | AskTime | AskCheckpoint | Inbound
 ToControl = Answer
 Message = (
     Hello
@@ -167,6 +171,7 @@ Message = (
     | Inbound
     | Ask
     | AskTime
+    | AskCheckpoint
     | Answer
 )
 

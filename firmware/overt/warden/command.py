@@ -1,4 +1,4 @@
-"""`overt-camera warden`, `identity`, `enrol`, `status`, `deliver`, `challenge`."""
+"""`overt-camera warden`, `identity`, `enrol`, `status`, `deliver`, `challenge`, `log`."""
 
 import argparse
 import os
@@ -13,6 +13,7 @@ from overt.protocol.documents import FixedSite
 from overt.protocol.reports import Receipt, Status
 from overt.protocol.topics import Down
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure, Parser
+from overt.warden import log_command
 
 _STATE, _RUN = Path("/var/lib/overt"), Path("/run/overt")
 _USERS = {"vision": "overt-vision", "uplink": "overt-uplink"}
@@ -26,6 +27,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     _add_status(subparsers)
     _add_deliver(subparsers)
     _add_challenge(subparsers)
+    log_command.add_parser(subparsers, _STATE, _RUN)
 
 
 def _add_warden(subparsers: "argparse._SubParsersAction[Parser]") -> None:

@@ -6,14 +6,14 @@ from typing import TypeVar
 from overt import __version__
 from overt.protocol import envelope, limits
 from overt.protocol.errors import ProtocolError
-from overt.protocol.messages import Ask, AskTime, Hello, Inbound, ToControl
-from overt.protocol.reports import Challenge, Receipt, Status
+from overt.protocol.messages import Ask, AskCheckpoint, AskTime, Hello, Inbound, ToControl
+from overt.protocol.reports import Challenge, Checkpoint, Receipt, Status
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Kind
 from overt.runtime.channel import Channel, ChannelError, close_all, connect_and_say
 from overt.runtime.memory import sealed_copy
 
-R = TypeVar("R", Challenge, Receipt, Status)
+R = TypeVar("R", Challenge, Checkpoint, Receipt, Status)
 
 _PATIENCE_S = 60.0  # a full watchlist takes seconds to check
 
@@ -41,6 +41,16 @@ def ask_time(run: Path) -> tuple[Challenge, bytes]:
     with _connect(run) as channel:
         report = _ask(channel, AskTime())
     return _read(report, Kind.CHALLENGE, Challenge), report
+
+
+def ask_checkpoint(run: Path) -> None:
+    """Have the warden sign the head of the log, and keep the checkpoint with the log.
+
+    Raises:
+        NoAnswer: No warden, or no answer.
+    """
+    with _connect(run) as channel:
+        _read(_ask(channel, AskCheckpoint()), Kind.CHECKPOINT, Checkpoint)
 
 
 def deliver(run: Path, leaf: Down, data: bytes) -> tuple[Receipt, bytes]:
@@ -92,7 +102,9 @@ def _read(report: bytes, kind: Kind, type_: type[R]) -> R:
         raise NoAnswer(f"the warden answered something else than a {kind.value}: {error.detail}") from error
 
 
-def _ask(channel: Channel[ToControl], message: Ask | AskTime | Inbound, descriptors: list[int] | None = None) -> bytes:
+def _ask(
+    channel: Channel[ToControl], message: Ask | AskTime | AskCheckpoint | Inbound, descriptors: list[int] | None = None
+) -> bytes:
     try:
         channel.send(message, descriptors or [])
         answer, strays = channel.receive()

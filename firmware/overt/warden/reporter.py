@@ -1,9 +1,11 @@
 """What the unit tells the world: signed, and either kept until it is delivered or replaced by the next."""
 
+import time
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from overt import __version__
+from overt.protocol import envelope, limits
 from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import Progress
 from overt.protocol.reports import Challenge, Checkpoint, Erasure, HandBack, Health, Receipt, Status
@@ -11,7 +13,7 @@ from overt.protocol.topics import Topic, Up
 from overt.protocol.vocabulary import Ending, Kind
 from overt.warden.core import Situation
 from overt.warden.journal import Journal
-from overt.warden.store import Farewell, Post, Returned, Store
+from overt.warden.store import Farewell, Post, Returned, StorageCorrupt, Store
 from overt.warden.vault import Deployment, Vault
 
 _RECEIPT_LIFE = timedelta(hours=24)
@@ -34,6 +36,7 @@ class Reporter:
     def __init__(self, vault: Vault, store: Store, journal: Journal, outlet: Outlet) -> None:
         self._vault, self._store, self._journal, self._outlet = vault, store, journal, outlet
         self._unit = vault.config.unit
+        self._keep_due = 0.0
 
     @property
     def _force(self) -> str:
@@ -91,18 +94,49 @@ class Reporter:
         self._announce(Up.HEALTH, self._vault.sign(health))
 
     def announce_checkpoint(self, deployment: Deployment | None) -> None:
-        """Publish the head of the audit log, so that a log cut short later shows."""
+        """Publish the head of the audit log, so that a log cut short later shows; an hourly one is kept here too."""
+        self._announce(Up.CHECKPOINT, self.checkpoint(deployment, keep=time.monotonic() >= self._keep_due))
+
+    def checkpoint(self, deployment: Deployment | None, *, keep: bool) -> bytes:
+        """Return a signed checkpoint of the log as it is, and keep it if that is wanted."""
         records, head = self._store.head()
-        checkpoint = Checkpoint(
-            force=self._force,
-            unit=self._unit,
-            sent=self._journal.now(),
-            records=records,
-            head=head,
-            order=deployment.digest if deployment else None,
-            last_sequence=self._last_number(deployment),
+        signed = self._vault.sign(
+            Checkpoint(
+                force=self._force,
+                unit=self._unit,
+                sent=self._journal.now(),
+                records=records,
+                head=head,
+                order=deployment.digest if deployment else None,
+                last_sequence=self._last_number(deployment),
+            )
         )
-        self._announce(Up.CHECKPOINT, self._vault.sign(checkpoint))
+        if keep:
+            with self._journal.guard("keep a checkpoint"):
+                self._store.keep_checkpoint(records, signed)
+                self._keep_due = time.monotonic() + limits.CHECKPOINT_KEPT_EVERY.total_seconds()
+        return signed
+
+    def check_log(self) -> None:
+        """Compare the log with the last checkpoint that was kept: whoever wrote it anew could not sign it anew.
+
+        Raises:
+            StorageCorrupt: They do not fit.
+            StorageFailed: It cannot be read.
+        """
+        kept = self._store.last_checkpoint()
+        if kept is None:
+            return
+        position, signed = kept
+        try:
+            checkpoint = envelope.verify(signed, Checkpoint, self._vault.public)
+        except ProtocolError as error:
+            raise StorageCorrupt(f"the log's last checkpoint is not this unit's: {error.detail}") from error
+        if checkpoint.records != position or self._store.head_at(position) != checkpoint.head:
+            raise StorageCorrupt(
+                f"the first {position} records of the audit log are not those that this unit signed for: "
+                "keep the state folder as evidence, and give the unit a new one"
+            )
 
     def receipt(
         self,

@@ -12,6 +12,7 @@ from overt.protocol import limits
 from overt.protocol.messages import (
     Answer,
     Ask,
+    AskCheckpoint,
     AskTime,
     Began,
     Begin,
@@ -214,6 +215,8 @@ class Service:
             return
         if isinstance(message, Ask):
             report = self.unit.status()
+        elif isinstance(message, AskCheckpoint):
+            report = self.unit.checkpoint()
         elif isinstance(message, AskTime):
             report = self.unit.timekeeping.challenge()
         elif isinstance(message, Inbound):

@@ -17,7 +17,7 @@ from overt.protocol.audit import GENESIS, Event, Fact, Moment, Record, first_bro
 from overt.protocol.topics import ROOT
 from overt.protocol.vocabulary import ClockQuality, Ending
 
-_APPEND_ONLY = "BEFORE {0} ON audit BEGIN SELECT RAISE(ABORT, 'append only'); END"
+_APPEND_ONLY = "BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, 'append only'); END"
 _SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS audit (
     position INTEGER PRIMARY KEY, time TEXT NOT NULL, clock TEXT NOT NULL, operation TEXT NOT NULL,
@@ -31,9 +31,12 @@ CREATE TABLE IF NOT EXISTS deployments (
 CREATE TABLE IF NOT EXISTS loans (
     digest TEXT PRIMARY KEY, borrower TEXT NOT NULL, ending TEXT, certified INTEGER NOT NULL DEFAULT 0) STRICT;
 CREATE TABLE IF NOT EXISTS charters (force TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS checkpoints (position INTEGER PRIMARY KEY, signed BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS probe (id INTEGER PRIMARY KEY, room BLOB NOT NULL) STRICT;
-CREATE TRIGGER IF NOT EXISTS audit_keeps_its_words {_APPEND_ONLY.format("UPDATE")};
-CREATE TRIGGER IF NOT EXISTS audit_keeps_its_records {_APPEND_ONLY.format("DELETE")};
+CREATE TRIGGER IF NOT EXISTS audit_keeps_its_words {_APPEND_ONLY.format("audit", "UPDATE")};
+CREATE TRIGGER IF NOT EXISTS audit_keeps_its_records {_APPEND_ONLY.format("audit", "DELETE")};
+CREATE TRIGGER IF NOT EXISTS checkpoints_keep_their_words {_APPEND_ONLY.format("checkpoints", "UPDATE")};
+CREATE TRIGGER IF NOT EXISTS checkpoints_stay {_APPEND_ONLY.format("checkpoints", "DELETE")};
 """
 _PROBE_BYTES = 64 * 1024  # an alert and its log record take about 4 KiB
 Post = tuple[str, bytes, datetime]
@@ -155,6 +158,33 @@ class Store:
         """
         rows = self._read("SELECT position, hash FROM audit ORDER BY position DESC LIMIT 1")
         return (rows[0][0], rows[0][1]) if rows else (0, GENESIS)
+
+    def head_at(self, position: int) -> str | None:
+        """Return the hash of the record at a position, or None when there is none.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read("SELECT hash FROM audit WHERE position = ?", position)
+        return str(rows[0][0]) if rows else None
+
+    def keep_checkpoint(self, position: int, signed: bytes) -> None:
+        """Keep a signed checkpoint of the log at this length. Of each length one is kept.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        with self._transaction():
+            self._db.execute("INSERT OR IGNORE INTO checkpoints VALUES (?, ?)", (position, signed))
+
+    def last_checkpoint(self) -> tuple[int, bytes] | None:
+        """Return the last checkpoint that was kept, and the log's length that it is of.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read("SELECT position, signed FROM checkpoints ORDER BY position DESC LIMIT 1")
+        return (int(rows[0][0]), bytes(rows[0][1])) if rows else None
 
     def last_trusted_time(self) -> datetime | None:
         """Return the latest time that was written while the clock was known: a clock that says less is wrong.

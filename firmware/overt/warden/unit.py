@@ -78,6 +78,7 @@ class Unit:
     def wake(self) -> None:
         """Take up what was in hand when the warden last stopped, and finish what it had begun to erase."""
         self._lamp.show(False)
+        self.reporter.check_log()
         self.journal.note(Event.WARDEN_STARTED, version=__version__)
         self.situation = replace(self.situation, ending=self._ender.finish())
         self.lending.wake()
@@ -125,6 +126,7 @@ class Unit:
         self._drop_watchlist()
         self._lamp.show(False)
         self.journal.note(Event.WARDEN_STOPPED)
+        self.checkpoint()
 
     def tick(self) -> None:
         """Look at the world and act on what has changed."""
@@ -198,6 +200,7 @@ class Unit:
         """Give the unit back to its force, once a loan is over and nothing is in hand any more."""
         if self.lending.is_over and self.in_hand is None and self.lending.finish():
             self.announce_status()
+            self.checkpoint()
             self.announce_checkpoint()
 
     def _mark(self, why: Ending) -> None:
@@ -326,6 +329,10 @@ class Unit:
         """Publish the head of the audit log."""
         self.reporter.announce_checkpoint(self.in_hand)
 
+    def checkpoint(self) -> bytes:
+        """Return the head of the audit log, signed, and keep it."""
+        return self.reporter.checkpoint(self.in_hand, keep=True)
+
     # Inside
 
     def _advance(self, event: core.Event) -> None:
@@ -381,6 +388,7 @@ class Unit:
         if self._ender.end(deployment, ending):
             self.in_hand = None
             self._advance(core.Erased())
+            self.checkpoint()
             self.announce_checkpoint()
             self._hand_back()
 

@@ -332,7 +332,7 @@ def _erase_folder(folder: Path) -> bool:
     found = [path for path in (folder, *folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
     for path in sorted(found, key=lambda path: path.name not in {"key.sealed", "loan.json"}):  # keys first
         # A disk that takes no writes takes removals. What a link points to is not ours to overwrite.
-        with contextlib.suppress(OSError), open(path, "r+b", opener=_no_link) as file:  # noqa: PTH123 - Path has no opener
+        with contextlib.suppress(OSError), open(path, "r+b", opener=_no_link) as file:
             _overwrite(file)
         path.unlink()
         sync_folder(path.parent)
