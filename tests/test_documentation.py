@@ -11,6 +11,8 @@ import overt.cli
 import overt_controlroom.cli
 import overt_provisioning.cli
 import overt_tools.cli
+from overt.protocol.audit import CATALOGUE
+from overt.protocol.vocabulary import Doubt
 from overt.runtime.cli import Parser
 from tests.test_house import ROOT
 
@@ -83,3 +85,14 @@ def test_every_commands_help_says_what_it_does_and_gives_exit_codes(name: str) -
         text = parser.format_help()
         assert "exit codes" in text
         assert parser.description or parser.epilog, parser.prog
+
+
+def test_the_table_of_the_logs_events_is_the_catalogue() -> None:
+    rows = re.findall(r"^\| ([a-z]+) \| (.*) \|$", (ROOT / "docs" / "audit-log.md").read_text(), re.MULTILINE)
+    told = {event: operation for operation, events in rows for event in re.findall(r"`([a-z._]+)`", events)}
+    assert told == {event.value: shape.operation.value for event, shape in CATALOGUE.items()}
+
+
+def test_the_technicians_table_of_doubts_is_complete() -> None:
+    text = (ROOT / "docs" / "technician-guide.md").read_text()
+    assert re.findall(r"^\| `([a-z]+)` \|", text, re.MULTILINE) == [doubt.value for doubt in Doubt]
