@@ -9,7 +9,7 @@ from datetime import timedelta
 
 import msgspec
 
-from overt.protocol import authority, envelope, limits, messages, sealing, topics
+from overt.protocol import authority, envelope, limits, logfile, messages, sealing, topics
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Cancellation, Charter, Loan, Order, SignedTime, UnitRef, Watchlist
 from overt.protocol.errors import ProtocolError
@@ -55,6 +55,7 @@ def feed(data: bytes) -> None:
     _expect_refusal_or(lambda: envelope.decode_any(envelope.parse(data)))
     _expect_refusal_or(lambda: topics.parse(data.decode(errors="replace")))
     judge(data)
+    logfile.check(data.splitlines(keepends=True), UNIT, UNIT_REF.key)
     for packet in _PACKETS:
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):  # the channel makes one clear error of these
             packet.decode(data)

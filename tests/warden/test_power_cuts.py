@@ -1,11 +1,11 @@
 """The warden killed at every kind of instant of a deployment, and started again: what it had promised still holds."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from overt.protocol import envelope, sealing
-from overt.protocol.audit import first_broken
+from overt.protocol import envelope, logfile, sealing
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Order
 from overt.protocol.reports import Erasure, Receipt
@@ -13,8 +13,9 @@ from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Kind, Refusal, State
 from overt.runtime.channel import ChannelError
 from overt.warden.control import NoAnswer
+from overt.warden.log_export import export
 from overt.warden.store import Store
-from tests.builders import make_cancellation, make_entry, make_watchlist
+from tests.builders import UNIT, make_cancellation, make_entry, make_watchlist
 from tests.simulators.uplink import UplinkSimulator
 from tests.simulators.vision import VisionSimulator
 from tests.warden.bench import Bench
@@ -86,6 +87,15 @@ class Story:
                 self.certificates.append(self.bench.erasure_in(message.payload))
 
 
+def assert_log_is_whole(bench: Bench, certificates: list[Erasure]) -> None:
+    """The log as it comes off the unit fits every checkpoint in it, and every certificate that went out."""
+    path = bench.folder / "log.jsonl"
+    export(bench.state, path, datetime.now(UTC))
+    with path.open("rb") as lines:
+        found = logfile.check(lines, UNIT, bench.identity.key, certificates)
+    assert found.is_whole, found
+
+
 def live_through(bench: Bench, step: int) -> Story:
     """Tell the story to a warden that dies at a step, then to one that lives; look at what is left."""
     story = Story(bench)
@@ -112,7 +122,7 @@ def live_through(bench: Bench, step: int) -> Story:
     assert sorted(story.alerts) == list(range(1, len(story.alerts) + 1)), "a gap in the numbers"
     assert {certificate.order for certificate in story.certificates} <= {story.order.digest}
     store = Store(bench.state / "warden.db")
-    assert first_broken(store.records()) is None
+    assert_log_is_whole(bench, story.certificates)
     assert store.is_spent(story.order.digest)
     assert store.uncertified() == []
     waiting = [envelope.parse(parcel.payload).kind for parcel in store.waiting(0, 100) if "receipt" in parcel.topic]
