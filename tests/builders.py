@@ -13,23 +13,28 @@ import msgspec
 from overt.protocol import envelope, keys, sealing
 from overt.protocol.authority import Checked
 from overt.protocol.documents import (
+    Assurance,
     Cancellation,
     Charter,
     ControlRoom,
     Entry,
+    Figures,
     FixedSite,
+    Group,
     Loan,
+    Measurement,
     Notice,
     Order,
     Paper,
     PublicKey,
     RoleKeys,
+    Tolerance,
     UnitRef,
     Watchlist,
     Window,
 )
 from overt.protocol.limits import TEMPLATE_VALUES
-from overt.protocol.vocabulary import CancellationReason, Category, Role, UseCase
+from overt.protocol.vocabulary import CancellationReason, Category, Characteristic, Role, UseCase
 
 FORCE = "test-force"
 UNIT = "unit-1"
@@ -167,6 +172,56 @@ def make_successor(before: Force, /, *, people: dict[Role, Party] | None = None,
     return msgspec.structs.replace(
         made, charter_data=data, room_identity=before.room_identity, room_recipient=before.room_recipient
     )
+
+
+def make_figures(**changes: int) -> Figures:
+    """What was counted of half of the testers, treated as the other half was."""
+    return Figures(**{"passages": 1000, "recognised": 900, "faces": 40_000, "false_alerts": 4, **changes})
+
+
+def make_measurement(threshold: float = 0.5, groups: dict[str, Figures] | None = None, **overall: int) -> Measurement:
+    """What was measured at a threshold: equal groups, few false alerts, but for the groups that are given."""
+    names = {"women": Characteristic.SEX, "men": Characteristic.SEX}
+    names |= {"Asian": Characteristic.ETHNICITY, "Black": Characteristic.ETHNICITY}
+    return Measurement(
+        threshold=threshold,
+        overall=make_figures(**{"passages": 2000, "recognised": 1800, "faces": 80_000, "false_alerts": 8, **overall}),
+        groups=tuple(
+            Group(characteristic=kind, name=name, figures=(groups or {}).get(name, make_figures()))
+            for name, kind in names.items()
+        ),
+    )
+
+
+def make_report(force: Force, /, now: datetime | None = None, **changes: Any) -> Assurance:
+    """An assurance report that bears a lawful order at the threshold 0.5. `changes` are its fields."""
+    now = now or utc_now()
+    fields: dict[str, Any] = {
+        "force": force.charter.force,
+        "reference": "REPORT-1",
+        "evaluator": "An independent laboratory",
+        "model": MODEL,
+        "data_set": Paper(title="Volunteers", digest="d" * 64),
+        "testers": 200,
+        "watchlist_entries": 1000,
+        "issued": now - timedelta(days=10),
+        "expires": now + timedelta(days=100),
+        "tolerance": Tolerance(recognition_gap=0.05, false_alert_gap=0.0005),
+        "measurements": (make_measurement(),),
+    }
+    return Assurance(**{**fields, **changes})
+
+
+def make_assurance(
+    force: Force, /, *, roles: tuple[Role, ...] = (Role.ASSURANCE_BODY,), **changes: Any
+) -> Checked[Assurance]:
+    """The same, signed."""
+    report = make_report(force, **changes)
+    return Checked(report, envelope.digest_of(envelope.encode(report)), envelope.sign(report, force.signers(*roles)))
+
+
+WANTED: dict[str, Any] = {"use_case": UseCase.WANTED_PERSONS, "categories": (Category.WANTED_BY_COURT,)}
+"""What makes an order one that needs a report."""
 
 
 def make_template(seed: bytes | None = None) -> bytes:

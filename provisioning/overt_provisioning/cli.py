@@ -5,7 +5,16 @@ from collections.abc import Sequence
 
 from overt import __version__
 from overt.runtime.cli import Parser, run
-from overt_provisioning import commands, inspection, key_commands, loans, log_commands, time_signing, watchlist
+from overt_provisioning import (
+    assurance_commands,
+    commands,
+    inspection,
+    key_commands,
+    loans,
+    log_commands,
+    time_signing,
+    watchlist,
+)
 
 
 def parser() -> Parser:
@@ -22,6 +31,7 @@ def parser() -> Parser:
     commands.add_certificate(subparsers)
     commands.add_order(subparsers)
     watchlist.add_parser(subparsers)
+    assurance_commands.add_parser(subparsers)
     time_signing.add_parser(subparsers)
     log_commands.add_parser(subparsers)
     loans.add_parser(subparsers)

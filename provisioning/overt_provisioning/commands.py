@@ -15,7 +15,7 @@ from overt.protocol.topics import Down
 from overt.protocol.vocabulary import CancellationReason, Kind, Role
 from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt.runtime.files import write_atomically
-from overt_provisioning import certificates, courier, force, form, key_commands, keys, order_check, renewal
+from overt_provisioning import assurance, certificates, courier, force, form, key_commands, keys, order_check, renewal
 from overt_provisioning.common import (
     add_home,
     countersigned,
@@ -187,6 +187,7 @@ def add_order(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     )
     add_home(second)
     second.add_argument("order", type=Path, help="the order; the signature is added to it")
+    second.add_argument("--assurance", type=Path, metavar="F", help="the assurance report that it names, if any")
     second.set_defaults(handler=plainly(_order_countersign))
     order_check.add_parser(commands)
 
@@ -201,10 +202,12 @@ def _order_new(arguments: argparse.Namespace) -> int:
 
 def _order_make(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.home / "charter.json")
-    order = form.to_order(form.read(arguments.form), charter.force, arguments.form.parent)
+    filled = form.read(arguments.form)
+    order = form.to_order(filled, charter.force, arguments.form.parent)
     data = envelope.sign(order, [keys.signer(arguments.home, Role.AUTHORISING_OFFICER, passphrase(arguments))])
     made = opened(data)
-    authority.check_order_terms(made.document, charter, now())
+    report = assurance.named_in_form(filled, arguments.form.parent, charter, now())
+    authority.check_order_terms(made.document, charter, now(), report)
     write_atomically(arguments.out, data, mode=0o644)
     say(arguments, f"made the order {made.digest[:12]}… in {arguments.out}; a second officer must countersign it")
     return OK
@@ -215,7 +218,8 @@ def _order_countersign(arguments: argparse.Namespace) -> int:
     signed = countersigned(
         arguments.order, Kind.ORDER, keys.signer(arguments.home, Role.SECOND_OFFICER, passphrase(arguments))
     )
-    checked = authority.check_order(signed, charter, now())
+    report = assurance.read(arguments.assurance, charter, now()) if arguments.assurance else None
+    checked = authority.check_order(signed, charter, now(), lambda order: assurance.named_by(order, report))
     write_atomically(arguments.order, signed, mode=0o644)
     say(arguments, f"countersigned the order {checked.digest[:12]}…; units will accept it")
     return OK

@@ -47,9 +47,16 @@ def _will(order: Order) -> list[str]:
         f"  - from {start}",
         f"    until {end}: {_length(window.end - window.start)}, and not a second longer (O21-22),",
         f"  - with the model {order.model[:12]}… and no other; an alert is raised from a score of {order.threshold:g},",
+        *_stands_on(order),
         f"  - sending each alert, a possible match, to {rooms} and to nobody else, without name, image or template,",
         "  - only while its lamp is proven lit, its clock is right, it is at the place, and it can keep its log.",
     ]
+
+
+def _stands_on(order: Order) -> list[str]:
+    if order.assurance is None:
+        return []
+    return [f"    which stands on the assurance report {order.assurance[:12]}… (O18, O20),"]
 
 
 def _length(length: timedelta) -> str:

@@ -11,8 +11,10 @@ import msgspec
 from msgspec import Meta
 
 from overt.protocol import documents as d
+from overt.protocol import envelope
 from overt.protocol.documents import Order
-from overt.protocol.vocabulary import Category, UseCase
+from overt.protocol.errors import ProtocolError
+from overt.protocol.vocabulary import Category, Kind, UseCase
 from overt.recognition import catalogue
 from overt.recognition.errors import RecognitionError
 
@@ -54,12 +56,13 @@ class WindowForm(_Part, frozen=True, kw_only=True):
 
 
 class RecognitionForm(_Part, frozen=True, kw_only=True):
-    """`[recognition]`: the model set, by its digest or by the catalogue that has it, and the threshold."""
+    """`[recognition]`: the model set, by digest or by the catalogue that has it, the threshold, the evidence."""
 
     threshold: float
     model: str | None = None
     catalogue: str | None = None
     false_alert_ceiling: float = 0.001
+    assurance: str | None = None
 
 
 class WatchlistForm(_Part, frozen=True, kw_only=True):
@@ -192,7 +195,7 @@ def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) 
         "issued": lambda: now,
         "window": lambda: _window(form.window, now),
         "units": lambda: [unit_of(unit, folder) for unit in form.unit],
-        "model": lambda: find_model(form.recognition, folder),
+        "model": lambda: find_model(form.recognition.catalogue, form.recognition.model, folder),
         "threshold": lambda: form.recognition.threshold,
         "categories": lambda: form.watchlist.categories,
         "watchlist_max_entries": lambda: form.watchlist.maximum_entries,
@@ -204,6 +207,7 @@ def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) 
         "control_rooms": lambda: msgspec.to_builtins(form.control_room),
         "operators": lambda: form.operators,
         "retention": lambda: msgspec.to_builtins(form.retention),
+        "assurance": lambda: _assurance(form.recognition, folder),
     }
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -292,20 +296,30 @@ def unit_of(form: UnitForm, folder: Path) -> dict[str, Any]:
     return {"unit": identity.unit, "key": identity.key}
 
 
-def find_model(form: RecognitionForm, folder: Path) -> str:
-    """Return the digest of the model set that a form names; paths in the form are relative to `folder`.
+def find_model(listed_in: str | None, model: str | None, folder: Path) -> str:
+    """Return the digest of the model set that a form names: by a catalogue in `folder`, or itself a digest.
 
     Raises:
         FormProblem: The catalogue cannot be read, or has no such set.
     """
-    if form.catalogue is None:
-        return form.model or ""
-    content = content_of("[recognition] catalogue", folder, form.catalogue)
+    if listed_in is None:
+        return model or ""
+    content = content_of("the model's catalogue", folder, listed_in)
     try:
-        found = catalogue.parse(content).find_set(form.model)
+        found = catalogue.parse(content).find_set(model)
     except RecognitionError as error:
-        raise FormProblem(f"[recognition] catalogue: {error}") from error
+        raise FormProblem(f"the model's catalogue: {error}") from error
     return found.digest
+
+
+def _assurance(form: RecognitionForm, folder: Path) -> str | None:
+    if form.assurance is None:
+        return None
+    content = content_of("[recognition] assurance", folder, form.assurance)
+    try:
+        return envelope.parse(content, Kind.ASSURANCE).digest()
+    except ProtocolError as error:
+        raise FormProblem(f"[recognition] assurance: {form.assurance}: {error.detail}") from error
 
 
 def _paper(name: str, form: PaperForm, folder: Path) -> dict[str, Any]:
@@ -339,7 +353,7 @@ BLANK = '''\
 #   overt-provision order check order.json --charter charter.json
 
 operation = "EXERCISE-1"            # your reference for this deployment
-use_case = "blue_watchlist"         # this release runs exercises with volunteers only
+use_case = "blue_watchlist"         # any other needs an assurance report, see [recognition]
 
 purpose = """
 Measure how well volunteers are recognised at this place, before anyone else is ever looked for here.
@@ -370,6 +384,7 @@ minutes = 60
 catalogue = "models/catalogue.toml" # or model = "<digest>"
 threshold = 0.5                     # score from which a face is an alert
 false_alert_ceiling = 0.001         # false alerts per face seen above which recognition must stop (O19)
+# assurance = "assurance.json"      # the assurance body's report on this model and threshold (O18, O20)
 
 [watchlist]
 categories = ["volunteer"]

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from overt.protocol import authority, terms
-from overt.protocol.documents import Charter, Order
+from overt.protocol.authority import Checked
+from overt.protocol.documents import Assurance, Charter, Order
 from overt.protocol.errors import ProtocolError
 from overt.runtime.cli import NEGATIVE, OK
-from overt_provisioning import force, form
+from overt_provisioning import assurance, force, form
 from overt_provisioning.common import now, plainly, read_order, say
 from overt_provisioning.explain import explain
 from overt_provisioning.form import FormProblem
@@ -35,16 +36,18 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     )
     check.add_argument("order", type=Path, help=f"the order; or the form, if it ends in {_FORM_ENDING}")
     check.add_argument("--charter", type=Path, required=True, metavar="F", help="the force's charter")
+    check.add_argument("--assurance", type=Path, metavar="F", help="the assurance report that it names, if any")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(handler=plainly(_check))
 
 
 def _check(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.charter)
+    report = assurance.read(arguments.assurance, charter, now()) if arguments.assurance else None
     if arguments.order.suffix.lower() == _FORM_ENDING:
-        return _check_form(arguments, charter)
+        return _check_form(arguments, charter, report)
     order = read_order(arguments.order)
-    found = broken_rules(order.data, order.document, charter, now())
+    found = broken_rules(order, charter, now(), report)
     if not found:
         say(arguments, explain(order.document, order.digest), accepted=True, order=order.digest)
         return OK
@@ -55,27 +58,30 @@ def _check(arguments: argparse.Namespace) -> int:
     return NEGATIVE
 
 
-def broken_rules(data: bytes, order: Order, charter: Charter, moment: datetime) -> list[ProtocolError]:
+def broken_rules(
+    order: Checked[Order], charter: Charter, moment: datetime, report: Checked[Assurance] | None = None
+) -> list[ProtocolError]:
     """Return every reason why a unit would refuse an order; none when it would not.
 
     Args:
-        data: The envelope.
-        order: What is in it.
+        order: The order, not judged yet.
         charter: The charter that it stands on.
         moment: The time.
+        report: The assurance report that is to be there, if any.
     """
     found = []
     try:
-        authority.check_order_signatures(data, charter)
+        authority.check_order_signatures(order.data, charter)
     except ProtocolError as error:
         found.append(error)
     # Another force's order fails both ways; once is enough.
     known = {error.code for error in found}
-    found.extend(error for error in terms.broken(order, charter, moment) if error.code not in known)
+    named = assurance.named_by(order.document, report)
+    found.extend(error for error in terms.broken(order.document, charter, moment, named) if error.code not in known)
     return found
 
 
-def _check_form(arguments: argparse.Namespace, charter: Charter) -> int:
+def _check_form(arguments: argparse.Namespace, charter: Charter, report: Checked[Assurance] | None) -> int:
     """Check a form as if it were signed at this moment."""
     moment = now()
     filled = form.read(arguments.order)
@@ -86,7 +92,7 @@ def _check_form(arguments: argparse.Namespace, charter: Charter) -> int:
         text = _refusal("no order can be made of this form", list(problem.problems))
         say(arguments, text, accepted=False, code="malformed", detail=str(problem), broken=broken)
         return NEGATIVE
-    found = list(terms.broken(order, charter, moment))
+    found = list(terms.broken(order, charter, moment, assurance.named_by(order, report)))
     if found:
         listed = [{"code": one.code, "detail": one.detail, "obligations": named_in(one.detail)} for one in found]
         text = _refusal("a unit would refuse an order made of this form", [one.detail for one in found])

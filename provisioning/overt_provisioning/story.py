@@ -24,7 +24,7 @@ _ENDINGS = {
     "cancelled": "an officer cancelled it",
     "loan_over": "the loan is over",
     "recalled": "the lender called the unit back",
-    "revoked": "keys that it stood on were revoked",
+    "revoked": "what it stood on was revoked, keys or evidence",
     "key_lost": "its key could not be read any more",
     "tamper": "what was kept of it had been tampered with",
 }
@@ -129,6 +129,9 @@ _TOLD: dict[Event, Callable[[dict[str, Any]], str]] = {
     Event.WARDEN_STARTED: lambda f: f"The unit started (version {f['version']}).",
     Event.WARDEN_STOPPED: lambda _: "The unit was stopped in good order.",
     Event.CHARTER_ACCEPTED: lambda f: f"Took version {f['version']} of the charter of {f['force']}.",
+    Event.ASSURANCE_ACCEPTED: lambda f: (
+        f"Took the assurance report {_short(f['assurance'])} of {f['force']} on the model {_short(f['model'])}."
+    ),
     Event.CLOCK_SET: lambda f: f"A technician set the clock, right to within {f['error_s']:.0f} s.",
     Event.DOCUMENT_REFUSED: lambda f: (
         f"Refused a document ({f['document']} {_short(f['digest'])}): {f['code'].replace('_', ' ')}."

@@ -124,7 +124,7 @@ def _of_form(path: Path, limits: ForceLimits) -> Criteria:
     return Criteria(
         categories=tuple(filled.watchlist.categories),
         most_entries=filled.watchlist.maximum_entries,
-        model=form.find_model(filled.recognition, path.parent),
+        model=form.find_model(filled.recognition.catalogue, filled.recognition.model, path.parent),
         moment=now(),
         start=form.find_start(filled.window),
         limits=limits,

@@ -9,14 +9,15 @@ from datetime import timedelta
 
 import msgspec
 
-from overt.protocol import authority, envelope, limits, logfile, messages, sealing, topics
+from overt.protocol import authority, envelope, evidence, limits, logfile, messages, sealing, topics
 from overt.protocol.authority import Checked
-from overt.protocol.documents import Cancellation, Charter, Loan, Order, SignedTime, UnitRef, Watchlist
+from overt.protocol.documents import Assurance, Cancellation, Charter, Loan, Order, SignedTime, UnitRef, Watchlist
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Category, Kind, Role
 from tests.builders import (
     OFFICERS,
     UNIT,
+    make_assurance,
     make_cancellation,
     make_force,
     make_loan,
@@ -36,6 +37,7 @@ SEEDS: dict[Kind, bytes] = {
     Kind.WATCHLIST: make_watchlist(FORCE, ORDER.digest),
     Kind.CANCELLATION: make_cancellation(FORCE, ORDER.digest),
     Kind.LOAN: make_loan(FORCE, BORROWER, UNIT_REF),
+    Kind.ASSURANCE: make_assurance(FORCE).data,
     Kind.TIME: envelope.sign(
         SignedTime(force=FORCE.charter.force, unit=UNIT, challenge="c" * 64, time=NOW),
         [FORCE[Role.TECHNICIAN].signer],
@@ -74,6 +76,7 @@ def judge(data: bytes) -> None:
     _expect_refusal_or(lambda: _lawful_watchlist(authority.check_watchlist(data, charter, ORDER, NOW)))
     _expect_refusal_or(lambda: _lawful_cancellation(authority.check_cancellation(data, charter, ORDER.digest)))
     _expect_refusal_or(lambda: _lawful_loan(authority.check_loan(data, charter, NOW)))
+    _expect_refusal_or(lambda: _lawful_report(authority.check_assurance(data, charter, NOW)))
     _expect_refusal_or(lambda: _lawful_time(authority.check_time(data, charter, UNIT)))
 
 
@@ -129,6 +132,15 @@ def _lawful_loan(accepted: Checked[Loan]) -> None:
     assert loan.borrower != loan.force
     assert loan.window.end - loan.window.start <= limits.LOAN_MAX_WINDOW
     assert _signed(accepted.data, *OFFICERS) == set(OFFICERS)
+
+
+def _lawful_report(accepted: Checked[Assurance]) -> None:
+    report = accepted.document
+    assert report.issued <= NOW + limits.CLOCK_TOLERANCE < report.expires + limits.CLOCK_TOLERANCE
+    assert report.tolerance.recognition_gap <= limits.RECOGNITION_GAP_MAX
+    for error in evidence.lacking(ORDER.document, report):
+        assert error.detail.isprintable()
+    assert _signed(accepted.data, Role.ASSURANCE_BODY)
 
 
 def _lawful_time(accepted: Checked[SignedTime]) -> None:

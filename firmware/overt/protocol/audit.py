@@ -52,6 +52,7 @@ class Event(StrEnum):
     WARDEN_STARTED = "warden.started"
     WARDEN_STOPPED = "warden.stopped"
     CHARTER_ACCEPTED = "charter.accepted"
+    ASSURANCE_ACCEPTED = "assurance.accepted"
     CLOCK_SET = "clock.set"
     DOCUMENT_REFUSED = "document.refused"
     DOCUMENTS_REFUSED = "documents.refused"
@@ -97,6 +98,7 @@ CATALOGUE: dict[Event, Shape] = {
     Event.WARDEN_STARTED: _shape(_A, version=_Version),
     Event.WARDEN_STOPPED: _shape(_A),
     Event.CHARTER_ACCEPTED: _shape(_A, force=f.Slug, version=f.Positive, charter=f.Digest),
+    Event.ASSURANCE_ACCEPTED: _shape(_A, force=f.Slug, model=f.Digest, assurance=f.Digest, issued=f.Count),
     Event.CLOCK_SET: _shape(_A, error_s=Annotated[float, Meta(ge=0.0, le=3600.0)]),
     Event.DOCUMENT_REFUSED: _shape(_A, document=Kind, digest=f.Digest, code=Refusal),
     Event.DOCUMENTS_REFUSED: _shape(_A, count=f.Count),

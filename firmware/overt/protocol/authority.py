@@ -4,14 +4,15 @@ Pure functions of bytes, trusted values and the time. The unit decides with them
 before it sends anything, a control room checks the order it works under.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
 
 import msgspec
 
-from overt.protocol import envelope, limits, terms
+from overt.protocol import envelope, evidence, limits, terms
 from overt.protocol.documents import (
+    Assurance,
     Cancellation,
     Charter,
     Entry,
@@ -26,7 +27,7 @@ from overt.protocol.envelope import Envelope
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
 from overt.protocol.vocabulary import Kind, Refusal, Role
 
-D = TypeVar("D", Charter, Order, Watchlist, Cancellation, Loan, SignedTime)
+D = TypeVar("D", Assurance, Charter, Order, Watchlist, Cancellation, Loan, SignedTime)
 
 
 class Checked(msgspec.Struct, Generic[D], frozen=True):
@@ -79,26 +80,34 @@ def check_charter(data: bytes, now: datetime, current: Charter | None = None) ->
     return Checked(charter, parsed.digest(), data)
 
 
-def check_order(data: bytes, charter: Charter, now: datetime) -> Checked[Order]:
-    """Check an order: two officers' signatures, this force, a window that is not over, every limit.
+def check_order(
+    data: bytes, charter: Charter, now: datetime, find_report: Callable[[Order], Assurance | None] = lambda _: None
+) -> Checked[Order]:
+    """Check an order: two officers' signatures, this force, a window that is not over, every limit, the evidence.
+
+    Args:
+        data: Envelope as JSON bytes.
+        charter: The force's charter.
+        now: The time.
+        find_report: Returns the assurance report that an order stands on, checked; None when it is not known.
 
     Raises:
         ProtocolError: With the rule that is broken.
     """
     checked = check_order_signatures(data, charter)
-    check_order_terms(checked.document, charter, now)
+    check_order_terms(checked.document, charter, now, find_report(checked.document))
     return checked
 
 
-def check_order_terms(order: Order, charter: Charter, now: datetime) -> None:
-    """Check what an order asks for, whoever has signed it: this force, a window that is not over, every limit.
+def check_order_terms(order: Order, charter: Charter, now: datetime, report: Assurance | None = None) -> None:
+    """Check what an order asks for, whoever has signed it, with what `check_order` is given.
 
     It is for those who write an order, before the second officer has signed.
 
     Raises:
         ProtocolError: With the rule that is broken.
     """
-    for broken in terms.broken(order, charter, now):
+    for broken in terms.broken(order, charter, now, report):
         raise broken
 
 
@@ -268,6 +277,23 @@ def check_end_of_loan(data: bytes, loan: str, charters: Iterable[Charter]) -> st
         raise ProtocolError(Refusal.WRONG_FORCE, "expected a cancellation of the lender or of the borrower")
     check_cancellation(data, charter, loan)
     return charter.force
+
+
+def check_assurance(data: bytes, charter: Charter, now: datetime) -> Checked[Assurance]:
+    """Check an assurance report: the assurance body's signature, this force, in force, figures that add up.
+
+    Whether it is good enough for an order is another question: a report that shows a model to be unfit is a report too.
+
+    Raises:
+        ProtocolError: With the rule that is broken.
+    """
+    parsed = envelope.parse(data, Kind.ASSURANCE)
+    _require(parsed, charter, Role.ASSURANCE_BODY)
+    report = envelope.decode(parsed, Assurance)
+    _require_force(report.force, charter)
+    for reason in evidence.unfit(report, now):
+        raise reason
+    return Checked(report, parsed.digest(), data)
 
 
 def check_time(data: bytes, charter: Charter, unit: str) -> Checked[SignedTime]:

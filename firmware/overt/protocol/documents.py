@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from overt.protocol import fields as f
 from overt.protocol import limits
-from overt.protocol.vocabulary import CancellationReason, Category, Role, UseCase
+from overt.protocol.vocabulary import CancellationReason, Category, Characteristic, Role, UseCase
 
 
 class PublicKey(f.Value, frozen=True, kw_only=True):
@@ -193,6 +193,57 @@ class Loan(f.Value, tag="loan", frozen=True, kw_only=True):
     units: Annotated[tuple[UnitRef, ...], Meta(min_length=1, max_length=1000)]
 
 
+class Figures(f.Value, frozen=True, kw_only=True):
+    """What was counted of some testers. Counts, not rates: who decides on them divides for themselves."""
+
+    passages: Annotated[f.Positive, Meta(description="Times that listed testers passed the zone of recognition")]
+    recognised: Annotated[f.Count, Meta(description="Of these, times that they correctly raised an alert")]
+    faces: Annotated[f.Positive, Meta(description="Faces seen of people who were not listed")]
+    false_alerts: Annotated[f.Count, Meta(description="Of these, faces that raised an alert")]
+
+
+class Group(f.Value, frozen=True, kw_only=True):
+    """The testers who share a characteristic, as they described themselves."""
+
+    characteristic: Characteristic
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ,.()/&+-]{0,39}\Z", description="As the report has it")]
+    figures: Figures
+
+
+class Measurement(f.Value, frozen=True, kw_only=True):
+    """What was measured at one threshold."""
+
+    threshold: f.Threshold
+    overall: Figures
+    groups: Annotated[tuple[Group, ...], Meta(min_length=1, max_length=64)]
+
+
+class Tolerance(f.Value, frozen=True, kw_only=True):
+    """By how much the groups of one characteristic may differ and still count as treated equally."""
+
+    recognition_gap: Annotated[float, Meta(ge=0.0, le=limits.RECOGNITION_GAP_MAX, description="Of TRR, best to worst")]
+    false_alert_gap: Annotated[float, Meta(ge=0.0, le=limits.FALSE_ALERT_GAP_MAX, description="Of FPIR, the same")]
+
+
+class Assurance(f.Value, tag="assurance", frozen=True, kw_only=True):
+    """An assurance body's report on a model, measured on consenting testers: what thresholds it may be used at.
+
+    A newer report on the same model takes the place of the one before, whatever it says.
+    """
+
+    force: f.Slug
+    reference: f.Reference
+    evaluator: Annotated[f.Line, Meta(description="Who measured, independently of the force and of the maker")]
+    model: f.Digest
+    data_set: Paper
+    testers: Annotated[f.Positive, Meta(description="People who took part, with consent")]
+    watchlist_entries: Annotated[int, Meta(ge=1, le=limits.WATCHLIST_MAX_ENTRIES)]
+    issued: f.Time
+    expires: f.Time
+    tolerance: Tolerance
+    measurements: Annotated[tuple[Measurement, ...], Meta(min_length=1, max_length=16)]
+
+
 class Cancellation(f.Value, tag="cancellation", frozen=True, kw_only=True):
     """The end of an order, or of a loan, before its time.
 
@@ -205,7 +256,7 @@ class Cancellation(f.Value, tag="cancellation", frozen=True, kw_only=True):
     reason: CancellationReason
 
 
-Document = Charter | Order | Watchlist | Cancellation | Loan
+Document = Charter | Order | Watchlist | Cancellation | Loan | Assurance
 
 
 class SignedTime(f.Value, tag="time", frozen=True, kw_only=True):

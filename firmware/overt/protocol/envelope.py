@@ -15,7 +15,7 @@ from securesystemslib.dsse import Envelope as Dsse
 from securesystemslib.signer import Signature, Signer
 
 from overt.protocol import limits
-from overt.protocol.documents import Cancellation, Charter, Loan, Order, SignedTime, Watchlist
+from overt.protocol.documents import Assurance, Cancellation, Charter, Loan, Order, SignedTime, Watchlist
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
 from overt.protocol.reports import Alert, Challenge, Checkpoint, Erasure, HandBack, Health, Receipt, Status
 from overt.protocol.vocabulary import Kind, Refusal
@@ -26,6 +26,7 @@ Payload = (
     | Watchlist
     | Cancellation
     | Loan
+    | Assurance
     | SignedTime
     | Receipt
     | Alert
@@ -44,6 +45,7 @@ TYPES: dict[Kind, type[Payload]] = {
     Kind.WATCHLIST: Watchlist,
     Kind.CANCELLATION: Cancellation,
     Kind.LOAN: Loan,
+    Kind.ASSURANCE: Assurance,
     Kind.TIME: SignedTime,
     Kind.RECEIPT: Receipt,
     Kind.ALERT: Alert,

@@ -26,6 +26,16 @@ THRESHOLD_MAX: Final = 0.95
 
 FALSE_ALERT_CEILING_MAX: Final = 0.001  # [O19] South Wales Police, 2018: at most 1 false alert in 1,000 faces
 
+# What an assurance report has to show before an order can stand on it. [O18] and [O20] name no figures, so those marked
+# (U) are defaults of Overt's own, chosen to fail closed; a report's own tolerance can only be tighter.
+ASSURANCE_MAX_AGE: Final = timedelta(days=366)  # [O18] regular assessment; (U) yearly
+ASSURANCES_MAX: Final = 8  # models that a unit keeps a report on
+RECOGNITION_GAP_MAX: Final = 0.05  # (U) of TRR between groups; 14 points made a force pause its system in March 2026
+FALSE_ALERT_GAP_MAX: Final = 0.0005  # (U) of FPIR between groups: half of what is allowed at all
+GROUP_MIN_PASSAGES: Final = 200  # (U) a rate near a half is then known to 3.5 points (standard error)
+GROUP_UNSTATED_MAX: Final = 0.05  # (U) of those measured, who are in no group: a group left out cannot hide there
+GROUP_MIN_FACES: Final = 3000  # none false in so many shows 1 in 1,000 with 95 % confidence (rule of three)
+
 # Sizes checked before anything is parsed.
 DOCUMENT_MAX_BYTES: Final = 256 * 1024
 CHARTER_MAX_BYTES: Final = 96 * 1024  # so that a loan, which carries one, is no larger than any document

@@ -18,6 +18,7 @@ _SUMMARIES = {
     Down.CANCEL: "A signed cancellation.",
     Down.LOAN: "A signed loan, with the borrower's charter in it.",
     Down.CHARTER: "A newer charter, signed by the root keys of the one in use and its own.",
+    Down.ASSURANCE: "An assurance body's signed report on a model; a newer one takes the place of the one before.",
     Down.TIME: "A technician's word on the time, in answer to a challenge that was fetched at the unit.",
 }
 _SEALED = frozenset({Kind.ALERT, Kind.WATCHLIST})

@@ -3,25 +3,27 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from overt.protocol import limits
-from overt.protocol.documents import Charter, Order
+from overt.protocol import evidence, limits
+from overt.protocol.documents import Assurance, Charter, Order
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Category, Refusal, UseCase
 
 
-def broken(order: Order, charter: Charter, now: datetime) -> Iterator[ProtocolError]:
+def broken(order: Order, charter: Charter, now: datetime, report: Assurance | None = None) -> Iterator[ProtocolError]:
     """Yield every rule that an order breaks, whoever has signed it. REGISTER ids are in the details.
 
     Args:
         order: What is asked for.
         charter: The charter that it stands on.
         now: The time.
+        report: The assurance report that it stands on, checked; None when there is none.
     """
     if order.force != charter.force:
         yield ProtocolError(Refusal.WRONG_FORCE, f"expected a document of {charter.force}, found one of {order.force}")
     yield from _window(order, charter, now)
     yield from _limits(order, charter)
     yield from _use(order)
+    yield from _evidence(order, report)
 
 
 def _window(order: Order, charter: Charter, now: datetime) -> Iterator[ProtocolError]:
@@ -77,9 +79,21 @@ def _use(order: Order) -> Iterator[ProtocolError]:
             Refusal.LIMIT,
             "a blue watchlist lists volunteers and nobody else, and no other use case lists volunteers (O2)",
         )
-    if order.use_case is not UseCase.BLUE_WATCHLIST:
-        # Fail closed (promise 6): a threshold needs a signed assurance report, and nothing here can check one yet.
+
+
+def _evidence(order: Order, report: Assurance | None) -> Iterator[ProtocolError]:
+    """A blue watchlist exercise needs no report: it is what reports are made of (ADR 0004, 0007)."""
+    if report is not None:
+        yield from evidence.lacking(order, report)
+    elif order.assurance is not None:
         yield ProtocolError(
             Refusal.NO_ASSURANCE,
-            "this release has no way to check an assurance report, so it runs blue watchlist exercises only (O18, O20)",
+            f"the assurance report {order.assurance[:12]}… that this order names is not here, or a newer one on the "
+            "model is (O18): deliver the report first, or name the newer one",
+        )
+    elif order.use_case is not UseCase.BLUE_WATCHLIST:
+        yield ProtocolError(
+            Refusal.NO_ASSURANCE,
+            "this order names no assurance report on its model and threshold, so blue watchlist exercises are all "
+            "that it could be for (O18, O20)",
         )

@@ -28,6 +28,7 @@ class Down(StrEnum):
     CANCEL = "cancel"
     LOAN = "loan"
     CHARTER = "charter"
+    ASSURANCE = "assurance"
     TIME = "time"
 
 
@@ -37,6 +38,7 @@ BRINGS: dict[Down, Kind] = {
     Down.CANCEL: Kind.CANCELLATION,
     Down.LOAN: Kind.LOAN,
     Down.CHARTER: Kind.CHARTER,
+    Down.ASSURANCE: Kind.ASSURANCE,
     Down.TIME: Kind.TIME,
 }
 """Which document comes on which topic. Watchlists come encrypted, the rest signed in the clear."""

@@ -43,6 +43,14 @@ class UseCase(StrEnum):
     SERIOUS_HARM = "serious_harm"
 
 
+class Characteristic(StrEnum):
+    """By what an assurance report divides its testers, as they described themselves. Never inferred from anyone."""
+
+    SEX = "sex"
+    ETHNICITY = "ethnicity"
+    AGE = "age"
+
+
 class Category(StrEnum):
     """Why a person may be on a watchlist (Bridges [2020] EWCA Civ 1058, 121-124: objective and published)."""
 

@@ -12,6 +12,7 @@ from overt.protocol.topics import BRINGS, Down, Topic
 from overt.protocol.vocabulary import Ending, Kind, Refusal, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
+from overt.warden.assurances import Assurances
 from overt.warden.journal import Journal
 from overt.warden.lending import Lending
 from overt.warden.reporter import Reporter
@@ -55,8 +56,8 @@ class Life(Protocol):
     def end_loan(self, why: Ending) -> None:
         """End the loan, and the deployment under it."""
 
-    def charter_replaced(self) -> None:
-        """Look again at what is in hand: another charter governs it."""
+    def judge_again(self) -> None:
+        """Look again at what is in hand: what it stands on has changed."""
 
 
 class Desk:
@@ -69,11 +70,12 @@ class Desk:
         journal: Journal,
         reporter: Reporter,
         lending: Lending,
+        assurances: Assurances,
         timekeeping: Timekeeping,
         life: Life,
     ) -> None:
         self._vault, self._store, self._journal, self._reporter = vault, store, journal, reporter
-        self._lending, self._timekeeping, self._life = lending, timekeeping, life
+        self._lending, self._assurances, self._timekeeping, self._life = lending, assurances, timekeeping, life
         self._sender = vault.force
         self._refusals = Allowance(REFUSALS_A_MINUTE)
         self._takers: dict[Down, Callable[[bytes], bytes]] = {
@@ -82,6 +84,7 @@ class Desk:
             Down.CANCEL: self._take_cancellation,
             Down.LOAN: self._take_loan,
             Down.CHARTER: self._take_charter,
+            Down.ASSURANCE: self._take_assurance,
             Down.TIME: self._take_time,
         }
 
@@ -125,7 +128,7 @@ class Desk:
 
     def _take_order(self, data: bytes) -> bytes:
         config, held = self._vault.config, self._life.in_hand
-        checked = authority.check_order(data, self._vault.charter, self._journal.now())
+        checked = authority.check_order(data, self._vault.charter, self._journal.now(), self._assurances.named_by)
         self._lending.check_order(checked.document)
         # Without a vision its model is unknown. The order can be taken: recognition waits until the model is right.
         authority.check_for_unit(
@@ -217,7 +220,13 @@ class Desk:
         self._vault.replace_charter(checked.document, data)
         self._store.note_charter(self._journal.moment(), force, checked.document.version, checked.digest)
         receipt = self._accepted(Kind.CHARTER, checked.digest)
-        self._life.charter_replaced()
+        self._life.judge_again()
+        return receipt
+
+    def _take_assurance(self, data: bytes) -> bytes:
+        receipt, held = self._accepted(Kind.ASSURANCE, self._assurances.take(data).digest), self._life.in_hand
+        if held is not None and held.order.assurance is not None:
+            self._life.judge_again()
         return receipt
 
     def _take_time(self, data: bytes) -> bytes:

@@ -453,6 +453,21 @@ class Store:
         rows = self._read("SELECT version FROM charters WHERE force = ?", force)
         return int(rows[0][0]) if rows else 0
 
+    def newest_assurance(self, force: str, model: str) -> tuple[int, str | None]:
+        """Return the newest report of a force on a model that this unit has known: issued when (Unix), and its digest.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read(
+            "SELECT facts FROM audit WHERE event = ? AND facts LIKE ? AND facts LIKE ? ORDER BY position DESC LIMIT 1",
+            *(Event.ASSURANCE_ACCEPTED.value, f'%"force":"{force}"%', f'%"model":"{model}"%'),
+        )
+        if not rows:
+            return 0, None
+        facts = msgspec.json.decode(rows[0][0])
+        return int(facts["issued"]), str(facts["assurance"])
+
     def note_charter(self, at: Moment, force: str, version: int, digest: str) -> None:
         """Remember a charter's version and log it. Once; a second time changes nothing.
 

@@ -21,6 +21,7 @@ from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
 from overt.warden import alerts, core
 from overt.warden.alerts import Context, Passages
+from overt.warden.assurances import Assurances
 from overt.warden.core import Action, Conditions, InForce, Situation
 from overt.warden.desk import Allowance, Desk
 from overt.warden.devices import Devices
@@ -54,7 +55,9 @@ class Unit:
         self._ender = Ender(vault, store, self.journal, self.reporter)
         self.lending = Lending(vault, store, self.journal, self.reporter)
         self.timekeeping = Timekeeping(vault, self.journal, self.reporter, devices.clock)
-        self._desk = Desk(vault, store, self.journal, self.reporter, self.lending, self.timekeeping, self)
+        self._assurances = Assurances(vault, store, self.journal)
+        parts = (self.lending, self._assurances, self.timekeeping)
+        self._desk = Desk(vault, store, self.journal, self.reporter, *parts, self)
         self._passages = Passages()
         self._drops = Allowance(_DROPS_A_MINUTE)
         self._health_due = 0.0
@@ -182,8 +185,8 @@ class Unit:
         self.end(Ending.LOAN_OVER)
         self._hand_back()
 
-    def charter_replaced(self) -> None:
-        """Look again at what is in hand: the keys that it stands on may have been revoked."""
+    def judge_again(self) -> None:
+        """Look again at what is in hand: keys that it stands on may have been revoked, or its evidence."""
         if not self.lending.still_granted():
             self.end_loan(Ending.REVOKED)
         held = self.in_hand
@@ -230,7 +233,9 @@ class Unit:
         window = kept.order.window  # and no earlier than it: without a network a clock begins in the past
         moment = min(max(self.journal.now(), window.start), window.end - timedelta(seconds=1))
         try:
-            authority.check_order(kept.order_data, self._vault.charter, moment)
+            authority.check_order(
+                kept.order_data, self._vault.charter, moment, lambda order: self._assurances.underlying(order, moment)
+            )
             self.lending.check_order(kept.order)
             authority.check_for_unit(kept.order, self._vault.config.unit, self._vault.public, kept.order.model)
         except ProtocolError as error:

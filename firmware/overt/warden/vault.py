@@ -240,6 +240,33 @@ class Vault:
         except (OSError, ProtocolError):
             return Lent(None, envelope.digest_of(data), data, None)
 
+    def keep_assurance(self, model: str, data: bytes) -> None:
+        """Keep a report on a model, in the place of the one before; a borrower's goes with the loan.
+
+        Raises:
+            OSError: It could not be made durable.
+        """
+        folder = self._assurances
+        if not folder.is_dir():
+            folder.mkdir(mode=0o700)
+            sync_folder(folder.parent)
+        write_atomically(folder / f"{model}.json", data)
+
+    def assurance(self, model: str) -> bytes | None:
+        """Return the report on a model, if one is kept."""
+        try:
+            return (self._assurances / f"{model}.json").read_bytes()
+        except OSError:
+            return None
+
+    def assurances_kept(self) -> int:
+        """Return on how many models there is a report."""
+        return sum(1 for _ in self._assurances.glob("*.json"))
+
+    @property
+    def _assurances(self) -> Path:
+        return self._state / "loan" / "assurance" if self.lent else self._state / "assurance"
+
     def deployment_key(self, digest: str) -> str:
         """Return the secret key of a deployment. To be called in a child process alone (`enclosure`).
 
