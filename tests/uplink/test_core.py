@@ -67,7 +67,7 @@ def test_only_documents_of_a_possible_size_reach_the_warden(topic: str, size: in
 
 def test_a_unit_listens_to_its_own_topics_without_wildcards() -> None:
     assert OWN.subscriptions() == tuple(
-        f"overt/v1/f/unit-1/{leaf}" for leaf in ("order", "watchlist", "cancel", "loan", "charter")
+        f"overt/v1/f/unit-1/{leaf}" for leaf in ("order", "watchlist", "cancel", "loan", "charter", "assurance", "time")
     )
 
 
