@@ -12,7 +12,8 @@ from overt.protocol.messages import Cleared, Sighting
 from overt.protocol.reports import Alert, Erasure, Receipt
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Kind, State
-from overt.warden.store import Parcel, Store
+from overt.warden.outbox import Parcel
+from overt.warden.store import Store
 from overt.warden.unit import Unit
 from overt.warden.vault import Vault
 from tests.builders import FORCE, MODEL, UNIT

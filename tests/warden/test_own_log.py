@@ -11,7 +11,8 @@ from overt.protocol.audit import GENESIS, Event, Moment, facts_of, first_broken,
 from overt.protocol.reports import Checkpoint
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import ClockQuality, Kind
-from overt.warden.store import StorageCorrupt, Store
+from overt.warden.database import StorageCorrupt
+from overt.warden.store import Store
 from tests.builders import make_cancellation, make_party
 from tests.warden.desk_bench import DeskBench
 

@@ -133,7 +133,7 @@ def live_through(bench: Bench, step: int) -> Story:
     return story
 
 
-# The story takes about 190 steps; the first 30 are the start.
+# The story takes about 210 steps; the first 30 are the start.
 @pytest.mark.parametrize("step", [40, 90, 115, 140])
 def test_a_deployment_survives_a_power_cut(tmp_path: Path, step: int) -> None:
     with Bench(tmp_path) as bench:
@@ -150,4 +150,4 @@ def test_a_deployment_survives_a_power_cut_at_any_step(tmp_path: Path, step: int
 def test_the_story_without_a_power_cut_has_as_many_steps_as_the_tests_above_believe(tmp_path: Path) -> None:
     with Bench(tmp_path) as bench:
         live_through(bench, 10**9)
-        assert 120 < int((tmp_path / "tally").read_text()) < 260
+        assert 120 < int((tmp_path / "tally").read_text()) < 400  # ticks of a slow machine count as well

@@ -13,7 +13,8 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.reports import Checkpoint, Status
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Doubt, Ending, State
-from overt.warden.store import Farewell, StorageCorrupt, StorageFailed, Store
+from overt.warden.database import StorageCorrupt, StorageFailed
+from overt.warden.store import Farewell, Store
 from overt.warden.vault import Vault, VaultError, alone
 from tests.builders import MODEL, make_cancellation, make_entry
 from tests.warden.desk_bench import DeskBench

@@ -13,7 +13,7 @@ from overt.protocol.messages import Sighting
 from overt.protocol.reports import Alert
 from overt.protocol.topics import Topic, Up
 from overt.protocol.vocabulary import ClockQuality, Kind
-from overt.warden.store import Sealer
+from overt.warden.outbox import Sealer
 from overt.warden.vault import Deployment
 from overt.warden.watchlist import Listed
 

@@ -11,7 +11,8 @@ from overt.protocol.messages import Delivered, Link, Publish, Undeliverable
 from overt.protocol.topics import ROOT
 from overt.runtime import log
 from overt.warden.journal import Journal
-from overt.warden.store import Parcel, Store
+from overt.warden.outbox import Parcel
+from overt.warden.store import Store
 
 WINDOW = 16
 _NEWEST_IDS = 2**52  # ids of what is not in the outbox, far above any row's

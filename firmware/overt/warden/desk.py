@@ -13,10 +13,11 @@ from overt.protocol.vocabulary import Ending, Kind, Refusal, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
 from overt.warden.assurances import Assurances
+from overt.warden.database import StorageFailed
 from overt.warden.journal import Journal
 from overt.warden.lending import Lending
 from overt.warden.reporter import Reporter
-from overt.warden.store import StorageFailed, Store
+from overt.warden.store import Store
 from overt.warden.timekeeping import Timekeeping
 from overt.warden.vault import Deployment, Vault
 from overt.warden.watchlist import SEALED_MAX_BYTES, Loaded, open_watchlist

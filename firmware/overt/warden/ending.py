@@ -10,9 +10,10 @@ from collections.abc import Callable
 from overt.protocol.audit import Event, facts_of
 from overt.protocol.vocabulary import Ending
 from overt.runtime import log
+from overt.warden.database import StorageFailed
 from overt.warden.journal import Journal
 from overt.warden.reporter import Reporter
-from overt.warden.store import Farewell, StorageFailed, Store
+from overt.warden.store import Farewell, Store
 from overt.warden.vault import Deployment, Vault
 from overt.warden.watchlist import Loaded
 

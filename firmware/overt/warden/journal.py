@@ -14,8 +14,9 @@ from overt.protocol.audit import Event, Fact, Moment
 from overt.protocol.vocabulary import ClockQuality
 from overt.runtime import log
 from overt.warden.clock import DRIFT
+from overt.warden.database import StorageFailed
 from overt.warden.devices import Clock
-from overt.warden.store import StorageFailed, Store
+from overt.warden.store import Store
 
 _TRY_EVERY_S = 1.0
 

@@ -13,9 +13,10 @@ from overt.protocol.documents import Loan, Order
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Ending, Refusal
 from overt.runtime import log
+from overt.warden.database import StorageFailed
 from overt.warden.journal import Journal
 from overt.warden.reporter import Reporter
-from overt.warden.store import StorageFailed, Store
+from overt.warden.store import Store
 from overt.warden.vault import Lent, Vault
 
 

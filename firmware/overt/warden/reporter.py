@@ -12,8 +12,9 @@ from overt.protocol.reports import Challenge, Checkpoint, Erasure, HandBack, Hea
 from overt.protocol.topics import Topic, Up
 from overt.protocol.vocabulary import Ending, Kind
 from overt.warden.core import Situation
+from overt.warden.database import StorageCorrupt
 from overt.warden.journal import Journal
-from overt.warden.store import Farewell, Post, Returned, StorageCorrupt, Store
+from overt.warden.store import Farewell, Post, Returned, Store
 from overt.warden.vault import Deployment, Vault
 
 _RECEIPT_LIFE = timedelta(hours=24)

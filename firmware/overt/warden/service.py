@@ -38,9 +38,10 @@ from overt.runtime.cli import OK, UNAVAILABLE, Failure
 from overt.runtime.memory import harden_process
 from overt.runtime.notify import notify
 from overt.warden.carrier import Carrier
+from overt.warden.database import StorageCorrupt, StorageFailed
 from overt.warden.devices import Devices
 from overt.warden.peers import Peer, Peers
-from overt.warden.store import StorageCorrupt, StorageFailed, Store
+from overt.warden.store import Store
 from overt.warden.timers import Timers
 from overt.warden.unit import Unit
 from overt.warden.vault import Vault, VaultError, alone

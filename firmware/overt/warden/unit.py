@@ -23,6 +23,7 @@ from overt.warden import alerts, core
 from overt.warden.alerts import Context, Passages
 from overt.warden.assurances import Assurances
 from overt.warden.core import Action, Conditions, InForce, Situation
+from overt.warden.database import StorageFailed
 from overt.warden.desk import Allowance, Desk
 from overt.warden.devices import Devices
 from overt.warden.ending import Ender
@@ -31,7 +32,7 @@ from overt.warden.lamp import Lamp
 from overt.warden.lending import Lending
 from overt.warden.reporter import Outlet, Reporter
 from overt.warden.sight import Sight, SightPort
-from overt.warden.store import StorageFailed, Store
+from overt.warden.store import Store
 from overt.warden.timekeeping import Timekeeping
 from overt.warden.vault import Deployment, Unreadable, Vault, VaultError
 from overt.warden.watchlist import Loaded, open_watchlist
