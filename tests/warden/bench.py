@@ -20,8 +20,8 @@ from overt.protocol.reports import Alert, Erasure, Receipt, Status
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import State
 from overt.warden import control
+from overt.warden.config import UnitConfig
 from overt.warden.enrolment import make_identity
-from overt.warden.vault import UnitConfig
 from tests.builders import FORCE, SITE, UNIT, Force, make_force, make_order, make_watchlist
 from tests.simulators.devices import World
 from tests.simulators.uplink import UplinkSimulator

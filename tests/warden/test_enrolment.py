@@ -18,6 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from overt.protocol import envelope, keys
 from overt.uplink import settings as uplink_settings
+from overt.warden.config import GpioLines, SerialLine
 from overt.warden.enrolment import (
     EnrolmentError,
     Fitted,
@@ -29,7 +30,7 @@ from overt.warden.enrolment import (
     parse_lamp,
     read_paper,
 )
-from overt.warden.vault import GpioLines, SerialLine, Vault
+from overt.warden.vault import Vault
 from tests.builders import FORCE, SITE, UNIT, Force, Role, make_force
 
 NOW = datetime.now(UTC)

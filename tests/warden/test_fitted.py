@@ -11,7 +11,7 @@ import pytest
 from overt.protocol.reports import Status
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Doubt, State
-from overt.warden.vault import SerialLine, UnitConfig
+from overt.warden.config import SerialLine, UnitConfig
 from tests.builders import FORCE, SITE, UNIT
 from tests.simulators.gps import Line
 from tests.warden.bench import Bench

@@ -12,6 +12,7 @@ from overt.protocol.topics import BRINGS, Down, Topic
 from overt.protocol.vocabulary import Ending, Kind, Refusal, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
+from overt.warden.allowance import Allowance
 from overt.warden.assurances import Assurances
 from overt.warden.database import StorageFailed
 from overt.warden.journal import Journal
@@ -267,25 +268,6 @@ class Desk:
         if suppressed:
             self._journal.note(Event.DOCUMENTS_REFUSED, count=suppressed)
         return allowed
-
-
-class Allowance:
-    """So many a minute, and a count of what was beyond."""
-
-    def __init__(self, a_minute: int) -> None:
-        self._most, self._left, self._beyond, self._until = a_minute, a_minute, 0, 0.0
-
-    def take(self, now_s: float) -> tuple[bool, int]:
-        """Return whether one more is allowed, and how many were not in the minute that has just ended."""
-        suppressed = 0
-        if now_s >= self._until:
-            suppressed, self._beyond = self._beyond, 0
-            self._left, self._until = self._most, now_s + 60.0
-        if self._left == 0:
-            self._beyond += 1
-            return False, suppressed
-        self._left -= 1
-        return True, suppressed
 
 
 def _require_size(leaf: Down, data: bytes) -> None:

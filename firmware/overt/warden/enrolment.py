@@ -27,8 +27,9 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.fields import PublicKeyHex, Slug, Value
 from overt.protocol.vocabulary import Kind
 from overt.runtime.files import write_atomically
+from overt.warden.config import GpioLines, SerialLine, UnitConfig
 from overt.warden.gps import BAUDS
-from overt.warden.vault import GpioLines, SerialLine, UnitConfig, VaultError, alone
+from overt.warden.vault import VaultError, alone
 
 
 class EnrolmentError(Exception):

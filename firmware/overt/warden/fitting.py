@@ -1,11 +1,12 @@
 """The parts that an enrolled unit has. One that cannot be had is a doubt, and is tried again; it ends nothing."""
 
+from overt.warden.config import UnitConfig
 from overt.warden.devices import Devices, Indicator
 from overt.warden.gps import Receiver
 from overt.warden.indicator import GpioIndicator, NoIndicator, Reopened
 from overt.warden.place import GpsPlace, attested
 from overt.warden.steering import Kernel, SteeredClock
-from overt.warden.vault import UnitConfig, Vault
+from overt.warden.vault import Vault
 
 
 def fitted(vault: Vault) -> Devices:

@@ -9,8 +9,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Protocol
 
-import msgspec
-
 from overt import __version__
 from overt.protocol import authority, envelope, limits, places
 from overt.protocol.audit import Event
@@ -19,12 +17,10 @@ from overt.protocol.messages import Cleared, Progress, Sighting
 from overt.protocol.vocabulary import Doubt, Ending, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
-from overt.warden import alerts, core
-from overt.warden.alerts import Context, Passages
+from overt.warden import core
 from overt.warden.assurances import Assurances
 from overt.warden.core import Action, Conditions, InForce, Situation
-from overt.warden.database import StorageFailed
-from overt.warden.desk import Allowance, Desk
+from overt.warden.desk import Desk
 from overt.warden.devices import Devices
 from overt.warden.ending import Ender
 from overt.warden.journal import Journal
@@ -32,12 +28,11 @@ from overt.warden.lamp import Lamp
 from overt.warden.lending import Lending
 from overt.warden.reporter import Outlet, Reporter
 from overt.warden.sight import Sight, SightPort
+from overt.warden.sightings import Sightings
 from overt.warden.store import Store
 from overt.warden.timekeeping import Timekeeping
 from overt.warden.vault import Deployment, Unreadable, Vault, VaultError
 from overt.warden.watchlist import Loaded, open_watchlist
-
-_DROPS_A_MINUTE = 30
 
 
 class Ports(Outlet, SightPort, Protocol):
@@ -59,8 +54,7 @@ class Unit:
         self._assurances = Assurances(vault, store, self.journal)
         parts = (self.lending, self._assurances, self.timekeeping)
         self._desk = Desk(vault, store, self.journal, self.reporter, *parts, self)
-        self._passages = Passages()
-        self._drops = Allowance(_DROPS_A_MINUTE)
+        self._sightings = Sightings(vault, store, self.journal, self.reporter, devices)
         self._health_due = 0.0
         self._resting = self._marked = False
         self.in_hand: Deployment | None = None
@@ -162,7 +156,8 @@ class Unit:
 
     def take_up(self, deployment: Deployment) -> None:
         """Begin a deployment."""
-        self.in_hand, self._passages, self._marked = deployment, Passages(), False
+        self.in_hand, self._marked = deployment, False
+        self._sightings.begin_anew()
         window = deployment.order.window
         in_force = InForce(deployment.digest, window.start, window.end, deployment.order.model)
         self._advance(core.OrderAccepted(in_force))
@@ -172,7 +167,8 @@ class Unit:
         if self.loaded is not None:
             self._advance(core.WatchlistLost())
             self._drop_watchlist()
-        self.loaded, self._passages = loaded, Passages()
+        self.loaded = loaded
+        self._sightings.begin_anew()
         self._advance(core.WatchlistLoaded())
 
     def end(self, why: Ending) -> None:
@@ -248,43 +244,10 @@ class Unit:
 
     def saw(self, sighting: Sighting) -> None:
         """Take a sighting: once per passage it becomes an alert."""
-        sighting = alerts.corrected(sighting, self._devices.clock.correction())
-        deployment, loaded, place = self.in_hand, self.loaded, self._devices.place.where()
-        if deployment is None or loaded is None or self.state is not State.RECOGNISING or not self.sight.begun:
-            self._drop("not_recognising")
-            return
-        why = alerts.objection(sighting, deployment, loaded.listed, self.journal.now())
-        if why is not None or place is None:
-            self._drop(why or "place_unknown")
-            return
-        at, config = self.journal.moment(), self._vault.config
-        if not at.trusted:
-            self._drop("clock_doubtful")
-            return
-        if config.site is None:
-            place = msgspec.structs.replace(place, name=deployment.order.place.name)
-        if self._passages.is_new(sighting):
-            context = Context(
-                self._vault.force, config.unit, deployment, loaded.digest, at.clock, place, self._vault.sign
-            )
-            try:
-                sealer = alerts.sealer(context, sighting, loaded.listed[sighting.entry], at.time)
-                number = self._store.number_alert(deployment.digest, at, sealer)
-            except StorageFailed as error:
-                self.journal.fail("raise an alert", error)
-                self._advance(None)
-                return
-            self.reporter.parcels_wait()
-            log.event("alert.raised", sequence=number)
-        self._passages.remember(sighting)
-
-    def _drop(self, why: str) -> None:
-        allowed, suppressed = self._drops.take(time.monotonic())
-        if suppressed:
-            self.journal.note(Event.SIGHTINGS_DROPPED, count=suppressed)
-        if allowed:
-            order = self.in_hand.digest if self.in_hand else None
-            self.journal.note(Event.SIGHTING_DROPPED, why=why, order=order)
+        recognising = self.state is State.RECOGNISING and self.sight.begun
+        self._sightings.take(sighting, self.in_hand, self.loaded, recognising=recognising)
+        if not self.journal.sound:
+            self._advance(None)
 
     def progressed(self, progress: Progress) -> None:
         """Take vision's counters and publish the unit's health now and then."""

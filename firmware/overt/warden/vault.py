@@ -6,55 +6,29 @@ watchlist only the ciphertext that came is kept, and the key to it only sealed u
 overwrites and removes both.
 """
 
-import contextlib
 import fcntl
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from overt.protocol import envelope, keys, sealing
-from overt.protocol.documents import Charter, FixedSite, Loan, Order
+from overt.protocol.documents import Charter, Loan, Order
 from overt.protocol.errors import Malformed, ProtocolError
-from overt.protocol.fields import Digest, Recipient, Slug, Value
+from overt.protocol.fields import Digest, Recipient
 from overt.protocol.vocabulary import Kind
 from overt.runtime.files import sync_folder, write_atomically
+from overt.warden.config import UnitConfig
 from overt.warden.enclosure import in_child
+from overt.warden.erasing import erase_folder, overwrite
 
 _KEY_BYTES = 32
 
 
 class VaultError(Exception):
     """The state folder lacks something or holds something unreadable. The message says what to do."""
-
-
-class UnitConfig(Value, frozen=True, kw_only=True):
-    """What the unit was told at enrolment."""
-
-    unit: Slug
-    force: Slug
-    site: FixedSite | None
-    indicator: "GpioLines | None" = None
-    gps: "SerialLine | None" = None
-
-
-class GpioLines(Value, frozen=True, kw_only=True):
-    """Where the lamp is."""
-
-    chip: str
-    lamp: int
-    read_back: int
-
-
-class SerialLine(Value, frozen=True, kw_only=True):
-    """Where the satellite receiver is."""
-
-    device: str
-    baud: int
 
 
 class Deployment(msgspec.Struct, frozen=True):
@@ -200,7 +174,7 @@ class Vault:
             write_atomically(folder / "charter.json", loan.charter)
             write_atomically(folder / "loan.json", data)  # last: a loan is there when this is
         except OSError:
-            _erase_folder(folder)
+            erase_folder(folder)
             raise
         self.lent = Lent(loan, digest, data, read_charter(loan.charter))
 
@@ -211,7 +185,7 @@ class Vault:
             OSError: Something could not be removed. The unit is its own force's all the same.
         """
         self.lent = None
-        _erase_folder(self._state / "loan")
+        erase_folder(self._state / "loan")
 
     def replace_charter(self, charter: Charter, data: bytes) -> None:
         """Use a newer charter, which must have been checked against the one in use.
@@ -230,7 +204,7 @@ class Vault:
         """Return the loan in hand, and remove what a power cut left half-made of one."""
         folder = self._state / "loan"
         if not (folder / "loan.json").exists():
-            _erase_folder(folder)
+            erase_folder(folder)
             return None
         data = (folder / "loan.json").read_bytes()
         try:
@@ -321,7 +295,7 @@ class Vault:
         Raises:
             OSError: Something could not be removed.
         """
-        if _erase_folder(self._deployments / digest) and not any(self._deployments.iterdir()):
+        if erase_folder(self._deployments / digest) and not any(self._deployments.iterdir()):
             self._renew_storage_key()
 
     def _renew_storage_key(self) -> None:
@@ -337,7 +311,7 @@ class Vault:
             identity, recipient = sealing.new_identity()
             with path.open("r+b") as before:  # held open: it is overwritten once its successor is durable
                 write_atomically(path, identity.encode())
-                _overwrite(before)
+                overwrite(before)
             return recipient.encode(), None
 
         self._storage_recipient = in_child(make)[0].decode()
@@ -350,33 +324,6 @@ def read_charter(data: bytes) -> Charter:
         ProtocolError: It is none.
     """
     return envelope.decode(envelope.parse(data, Kind.CHARTER), Charter)
-
-
-def _erase_folder(folder: Path) -> bool:
-    """Overwrite and remove a folder of files, or whatever was put in its place; say whether there was anything."""
-    if not os.path.lexists(folder):
-        return False
-    found = [path for path in (folder, *folder.rglob("*")) if path.is_symlink() or not path.is_dir()]
-    for path in sorted(found, key=lambda path: path.name not in {"key.sealed", "loan.json"}):  # keys first
-        # A disk that takes no writes takes removals. What a link points to is not ours to overwrite.
-        with contextlib.suppress(OSError), open(path, "r+b", opener=_no_link) as file:
-            _overwrite(file)
-        path.unlink()
-        sync_folder(path.parent)
-    if folder.exists():
-        shutil.rmtree(folder)
-    sync_folder(folder.parent)
-    return True
-
-
-def _no_link(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW)
-
-
-def _overwrite(file: BinaryIO) -> None:
-    file.write(os.urandom(os.fstat(file.fileno()).st_size))
-    file.flush()
-    os.fsync(file.fileno())
 
 
 def _read_key(state: Path, name: str) -> bytes:
