@@ -47,8 +47,11 @@ def read(home: Path) -> dict[Role, str]:
         raise KeyProblem(f"expected TOML in {path}, cannot read it: {error}") from error
     except msgspec.ValidationError as error:
         raise KeyProblem(f"{path}: {error}") from error
-    for role, where in found.items():
-        check(role, where)
+    try:
+        for role, where in found.items():
+            check(role, where)
+    except KeyProblem as error:
+        raise KeyProblem(f"{path}: {error}") from error
     return found
 
 

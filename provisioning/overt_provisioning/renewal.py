@@ -63,6 +63,8 @@ def renew(
     write_atomically(path, data, mode=0o644)
     # After a power cut just here, `keys.toml` names an old key: what it signs is refused, and the file says where.
     keyring.write(home, {**kept_places, **places})
+    for role in places:
+        role_file(home, role).unlink(missing_ok=True)  # revoked, and its successor is elsewhere
     finish_interrupted(home, passphrase)
     return following
 
