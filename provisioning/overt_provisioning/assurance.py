@@ -1,5 +1,6 @@
 """Assurance reports: read and checked, for orders that stand on them."""
 
+import argparse
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,23 @@ def read(path: Path, charter: Charter, moment: datetime) -> Checked[Assurance]:
         OSError: It cannot be read.
     """
     return authority.check_assurance(path.read_bytes(), charter, moment)
+
+
+def add_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--assurance`."""
+    parser.add_argument(
+        "--assurance", type=Path, metavar="F", help="the assurance report that the order names, if it names one"
+    )
+
+
+def given(arguments: argparse.Namespace, charter: Charter, moment: datetime) -> Checked[Assurance] | None:
+    """Return the report that was named on the command line, if one was.
+
+    Raises:
+        ProtocolError: As `read`.
+        OSError: As `read`.
+    """
+    return read(arguments.assurance, charter, moment) if arguments.assurance else None
 
 
 def named_by(order: Order, report: Checked[Assurance] | None) -> Assurance | None:

@@ -187,7 +187,7 @@ def add_order(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     )
     add_home(second)
     second.add_argument("order", type=Path, help="the order; the signature is added to it")
-    second.add_argument("--assurance", type=Path, metavar="F", help="the assurance report that it names, if any")
+    assurance.add_option(second)
     second.set_defaults(handler=plainly(_order_countersign))
     order_check.add_parser(commands)
 
@@ -218,7 +218,7 @@ def _order_countersign(arguments: argparse.Namespace) -> int:
     signed = countersigned(
         arguments.order, Kind.ORDER, keys.signer(arguments.home, Role.SECOND_OFFICER, passphrase(arguments))
     )
-    report = assurance.read(arguments.assurance, charter, now()) if arguments.assurance else None
+    report = assurance.given(arguments, charter, now())
     checked = authority.check_order(signed, charter, now(), lambda order: assurance.named_by(order, report))
     write_atomically(arguments.order, signed, mode=0o644)
     say(arguments, f"countersigned the order {checked.digest[:12]}…; units will accept it")

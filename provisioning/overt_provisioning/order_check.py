@@ -36,14 +36,14 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
     )
     check.add_argument("order", type=Path, help=f"the order; or the form, if it ends in {_FORM_ENDING}")
     check.add_argument("--charter", type=Path, required=True, metavar="F", help="the force's charter")
-    check.add_argument("--assurance", type=Path, metavar="F", help="the assurance report that it names, if any")
+    assurance.add_option(check)
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(handler=plainly(_check))
 
 
 def _check(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.charter)
-    report = assurance.read(arguments.assurance, charter, now()) if arguments.assurance else None
+    report = assurance.given(arguments, charter, now())
     if arguments.order.suffix.lower() == _FORM_ENDING:
         return _check_form(arguments, charter, report)
     order = read_order(arguments.order)

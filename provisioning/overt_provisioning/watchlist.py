@@ -18,7 +18,7 @@ from overt.protocol.reports import Receipt
 from overt.protocol.vocabulary import Kind, Role
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure
 from overt.runtime.files import write_atomically
-from overt_provisioning import criteria, force, form, keys, manifest, report
+from overt_provisioning import assurance, criteria, force, form, keys, manifest, report
 from overt_provisioning.common import add_home, group, now, passphrase, plainly, read_order, say
 from overt_provisioning.criteria import Criteria
 from overt_provisioning.drafting import Draft, Drafts, Line, compile_list
@@ -82,6 +82,7 @@ def _add_build(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
         "--receipt", type=Path, required=True, action="append", metavar="F", help="the unit's receipt of the order"
     )
     build.add_argument("--out", type=Path, required=True, metavar="F", help="the watchlist to write")
+    assurance.add_option(build)
     build.add_argument("--leave-out-refused", action="store_true", help="go on without images that cannot be used")
     _add_common(build)
     build.set_defaults(handler=plainly(_build))
@@ -134,7 +135,9 @@ def _of_form(path: Path, limits: ForceLimits) -> Criteria:
 
 def _build(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.home / "charter.json")
-    checked = authority.check_order(arguments.order.read_bytes(), charter, now())
+    evidence = assurance.given(arguments, charter, now())
+    data = arguments.order.read_bytes()
+    checked = authority.check_order(data, charter, now(), lambda order: assurance.named_by(order, evidence))
     recipients = [_recipient(path.read_bytes(), checked) for path in arguments.receipt]
     signer = keys.signer(arguments.home, Role.WATCHLIST_OFFICER, passphrase(arguments))
     drafts, lines, tally = _judge(arguments, criteria.of_order(checked.document, charter.limits, now()))

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from overt.protocol import authority
+from overt.protocol.errors import ProtocolError
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Ending, Refusal, Role, State
@@ -113,6 +115,17 @@ def test_a_report_that_somebody_else_signed_is_not_taken(bench: DeskBench) -> No
         made = make_assurance(force, roles=roles)
         refused(bench, bench.give(Down.ASSURANCE, made.data), Refusal.NOT_AUTHORISED)
         refused(bench, ask(bench, assurance=made.digest))
+
+
+def test_an_officer_cannot_be_the_assurance_body_as_well() -> None:
+    """A charter may give one key both roles; then nobody stands apart, and nothing is evidence."""
+    for role in (Role.AUTHORISING_OFFICER, Role.SECOND_OFFICER, Role.WATCHLIST_OFFICER):
+        people = {each: make_party() for each in Role}
+        people[Role.ASSURANCE_BODY] = people[role]
+        force = make_force(people=people)
+        with pytest.raises(ProtocolError, match="apart from the officers") as caught:
+            authority.check_assurance(make_assurance(force).data, force.charter, utc_now())
+        assert caught.value.code is Refusal.NOT_AUTHORISED
 
 
 def test_a_newer_report_takes_the_place_of_the_one_before_and_an_older_never_comes_back(bench: DeskBench) -> None:

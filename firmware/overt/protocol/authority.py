@@ -280,7 +280,7 @@ def check_end_of_loan(data: bytes, loan: str, charters: Iterable[Charter]) -> st
 
 
 def check_assurance(data: bytes, charter: Charter, now: datetime) -> Checked[Assurance]:
-    """Check an assurance report: the assurance body's signature, this force, in force, figures that add up.
+    """Check an assurance report: signed by a body apart from the officers, this force, in force, figures that add up.
 
     Whether it is good enough for an order is another question: a report that shows a model to be unfit is a report too.
 
@@ -288,7 +288,7 @@ def check_assurance(data: bytes, charter: Charter, now: datetime) -> Checked[Ass
         ProtocolError: With the rule that is broken.
     """
     parsed = envelope.parse(data, Kind.ASSURANCE)
-    _require(parsed, charter, Role.ASSURANCE_BODY)
+    _require_independent(parsed, charter)
     report = envelope.decode(parsed, Assurance)
     _require_force(report.force, charter)
     for reason in evidence.unfit(report, now):
@@ -367,6 +367,17 @@ def _require_two_officers(parsed: Envelope, charter: Charter) -> None:
 def _require_force(force: str, charter: Charter) -> None:
     if force != charter.force:
         raise ProtocolError(Refusal.WRONG_FORCE, f"expected a document of {charter.force}, found one of {force}")
+
+
+def _require_independent(parsed: Envelope, charter: Charter) -> None:
+    """Demand the assurance body's signature, by keys that hold no part in ordering: nobody vouches for their own."""
+    signed = _require(parsed, charter, Role.ASSURANCE_BODY)
+    ordering = (Role.AUTHORISING_OFFICER, Role.SECOND_OFFICER, Role.WATCHLIST_OFFICER)
+    parties = {
+        charter.keys[keyid].public for role in ordering if role in charter.roles for keyid in charter.roles[role].keys
+    }
+    if len(signed - parties) < charter.roles[Role.ASSURANCE_BODY].threshold:
+        raise NotAuthorised("expected an assurance body apart from the officers who order, found one key in both roles")
 
 
 def _check_entries(watchlist: Watchlist, order: Order, limit: ForceLimits, now: datetime) -> None:
