@@ -149,6 +149,15 @@ def test_not_even_when_the_newer_one_was_taken_off_the_disk(bench: DeskBench) ->
     refused(bench, ask(bench, assurance=digest))
 
 
+def test_a_report_that_a_power_cut_left_unlogged_is_logged_when_it_comes_again(bench: DeskBench) -> None:
+    made = make_assurance(bench.force)
+    bench.vault.keep_assurance(MODEL, made.data)
+    bench.cut_power()
+    assert bench.logged("assurance.accepted") == 0
+    assert bench.give(Down.ASSURANCE, made.data).accepted
+    assert bench.logged("assurance.accepted") == 1
+
+
 def test_the_same_report_delivered_again_is_fine_and_mends_a_damaged_one(bench: DeskBench) -> None:
     made = make_assurance(bench.force)
     for _ in range(2):

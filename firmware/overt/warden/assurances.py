@@ -35,10 +35,10 @@ class Assurances:
         now = self._journal.now()
         checked = authority.check_assurance(data, self._vault.charter, now)
         report, kept = checked.document, self._kept(checked.document.model, now)
-        if kept is not None and kept.digest == checked.digest:
-            return checked
         issued = int(report.issued.timestamp())
         known, newest = self._store.newest_assurance(report.force, report.model)
+        if kept is not None and kept.digest == checked.digest == newest:
+            return checked
         if issued <= known and checked.digest != newest:
             raise ProtocolError(
                 Refusal.ROLLED_BACK, "expected a report newer than the one on this model that is known, found an older"
