@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -20,6 +21,7 @@ from overt.protocol.reports import Alert, Erasure, Receipt, Status
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import State
 from overt.warden import control
+from overt.warden.audit import Record, first_broken
 from overt.warden.enrolment import make_identity
 from overt.warden.vault import UnitConfig
 from tests.builders import FORCE, SITE, UNIT, Force, make_force, make_order, make_watchlist
@@ -130,6 +132,16 @@ class Bench(Enrolled):
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    def records(self) -> list[Record]:
+        """The audit log as it is on the disk now, whose chain holds."""
+        database = sqlite3.connect(f"file:{self.state / 'warden.db'}?mode=ro", uri=True, timeout=5)
+        try:
+            found = [Record(*row) for row in database.execute("SELECT * FROM audit ORDER BY position")]
+        finally:
+            database.close()
+        assert first_broken(found) is None
+        return found
 
     # A whole deployment
 
