@@ -24,8 +24,7 @@ from overt_provisioning import certificates
 from overt_provisioning.keys import Passphrase
 from overt_tools.demo import stage
 from overt_tools.demo.deployment import Cast, Plan, run
-from tests import builders
-from tests.demo import biometrics
+from tests import biometrics, builders
 from tests.test_house import ROOT
 
 pytestmark = [pytest.mark.demo, pytest.mark.timeout(400)]

@@ -3,6 +3,7 @@
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -14,6 +15,7 @@ from typing import Any
 import msgspec
 
 from overt.protocol import envelope, sealing
+from overt.protocol.audit import Record, first_broken
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Entry, Order, UnitRef
 from overt.protocol.reports import Alert, Erasure, Receipt, Status
@@ -138,6 +140,16 @@ class Bench(Enrolled):
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]
+
+    def records(self) -> list[Record]:
+        """The audit log as it is on the disk now, whose chain holds."""
+        database = sqlite3.connect(f"file:{self.state / 'warden.db'}?mode=ro", uri=True, timeout=5)
+        try:
+            found = [Record(*row) for row in database.execute("SELECT * FROM audit ORDER BY position")]
+        finally:
+            database.close()
+        assert first_broken(found) is None
+        return found
 
     # A whole deployment
 

@@ -38,6 +38,9 @@ class Reporter:
         self._vault, self._store, self._journal, self._outlet = vault, store, journal, outlet
         self._unit = vault.config.unit
         self._keep_due = 0.0
+        # What was last read, for reports that have to be made while storage cannot be read.
+        self._numbered = ("", 0)
+        self._position = 0
 
     @property
     def _force(self) -> str:
@@ -159,7 +162,7 @@ class Reporter:
                 order=order,
                 accepted=refusal is None,
                 received=self._journal.now(),
-                log_position=self._store.head()[0],
+                log_position=self._log_position(),
                 recipient=recipient,
                 refusal=refusal.code if refusal else None,
                 detail=_line(refusal.detail) if refusal else None,
@@ -245,7 +248,19 @@ class Reporter:
         self._outlet.announce(self.topic(leaf), payload, retain)
 
     def _last_number(self, deployment: Deployment | None) -> int:
-        return self._store.counts(deployment.digest).alerts if deployment else 0
+        """Return the number of the last alert; while storage cannot be read, the last that is known of."""
+        if deployment is None:
+            return 0
+        with self._journal.guard("read the last alert's number"):
+            self._numbered = deployment.digest, self._store.counts(deployment.digest).alerts
+        order, number = self._numbered
+        return number if order == deployment.digest else 0
+
+    def _log_position(self) -> int:
+        """Return the length of the log; while storage cannot be read, the last that is known of."""
+        with self._journal.guard("read the log's length"):
+            self._position = self._store.head()[0]
+        return self._position
 
 
 def _line(text: str) -> str:

@@ -214,15 +214,16 @@ class Service:
         report: bytes | None = None
         if isinstance(message, Hello):
             return
-        if isinstance(message, Ask):
-            report = self.unit.status()
-        elif isinstance(message, AskCheckpoint):
-            report = self.unit.checkpoint()
-        elif isinstance(message, AskTime):
-            report = self.unit.timekeeping.challenge()
-        elif isinstance(message, Inbound):
-            data = read_document(descriptors)
-            report = self.unit.receive(message.topic, data) if data is not None else None
+        with self.unit.journal.guard("answer the local command line"):
+            if isinstance(message, Ask):
+                report = self.unit.status()
+            elif isinstance(message, AskCheckpoint):
+                report = self.unit.checkpoint()
+            elif isinstance(message, AskTime):
+                report = self.unit.timekeeping.challenge()
+            elif isinstance(message, Inbound):
+                data = read_document(descriptors)
+                report = self.unit.receive(message.topic, data) if data is not None else None
         if report is None:
             peer.hang_up()
         else:
