@@ -122,6 +122,7 @@ def test_p9_on_loan_the_borrower_orders_and_its_rooms_alone_read_the_alerts(benc
     assert bench.posted(FORCE, "alert") == []
     assert bench.status().force == BORROWER
     assert bench.status().lender == FORCE
+    assert any(line.startswith(f"on loan     from {FORCE} until ") for line in status_lines(bench.status()))
 
 
 @pytest.mark.parametrize("topic", [FORCE, BORROWER])

@@ -239,12 +239,13 @@ def _status(arguments: argparse.Namespace) -> int:
     if arguments.json:
         _say(msgspec.json.encode(status).decode())
     else:
-        for line in _status_lines(status):
+        for line in status_lines(status):
             _say(line)
     return OK
 
 
-def _status_lines(status: Status) -> list[str]:
+def status_lines(status: Status) -> list[str]:
+    """Return a status as lines for a person."""
     lines = [
         f"unit        {status.unit} of {status.force}, overt {status.version}",
         f"state       {status.state.value} since {status.since.isoformat(timespec='seconds')}",
@@ -253,6 +254,8 @@ def _status_lines(status: Status) -> list[str]:
     ]
     if status.doubts:
         lines.append(f"doubts      {', '.join(doubt.value for doubt in status.doubts)}")
+    if status.lender and status.loan_end:
+        lines.append(f"on loan     from {status.lender} until {status.loan_end.isoformat(timespec='seconds')}")
     if status.order:
         lines.append(f"order       {status.order}")
         lines.append(f"alerts      {status.last_sequence}")
