@@ -14,6 +14,7 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.reports import Alert, HandBack, Receipt, Status
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Ending, Kind, Refusal, Role, State
+from overt.warden.command import status_lines
 from overt.warden.outbox import Parcel
 from tests.builders import (
     FORCE,
