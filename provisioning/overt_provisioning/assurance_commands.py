@@ -1,7 +1,6 @@
 """`assurance`: the assurance body's report on a model, from a form to a signed document that units check."""
 
 import argparse
-import hashlib
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +12,11 @@ from overt.protocol import authority, envelope, evidence, limits
 from overt.protocol.documents import Assurance, Charter, Figures, Measurement
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Characteristic, Kind, Role
-from overt.runtime.cli import NEGATIVE, OK, Failure
+from overt.runtime.cli import NEGATIVE, OK
 from overt.runtime.files import write_atomically
 from overt_provisioning import force, form, keys
-from overt_provisioning.common import add_home, countersigned, group, now, passphrase, plainly, say
-from overt_provisioning.form import FormProblem, PaperForm, content_of, find_model
+from overt_provisioning.common import add_home, add_new, countersigned, group, now, passphrase, plainly, say
+from overt_provisioning.form import FormProblem, PaperForm, find_model, paper
 from overt_provisioning.obligations import legend
 
 BLANK = """\
@@ -158,7 +157,7 @@ def to_assurance(filled: AssuranceForm, charter: Charter, folder: Path, moment: 
         "reference": filled.reference,
         "evaluator": filled.evaluator,
         "model": model,
-        "data_set": _data_set(filled.data_set, folder),
+        "data_set": paper("data_set", filled.data_set, folder),
         "testers": filled.testers,
         "watchlist_entries": filled.watchlist_entries,
         "issued": issued,
@@ -170,15 +169,6 @@ def to_assurance(filled: AssuranceForm, charter: Charter, folder: Path, moment: 
         return msgspec.convert(plain, Assurance)
     except msgspec.ValidationError as error:
         raise FormProblem(str(error)) from error
-
-
-def _data_set(filled: PaperForm, folder: Path) -> dict[str, str | None]:
-    if (filled.file is None) == (filled.digest is None):
-        raise FormProblem("[data_set]: expected either file or digest")
-    if filled.file is None:
-        return {"title": filled.title, "digest": filled.digest}
-    content = content_of("[data_set] file", folder, filled.file)
-    return {"title": filled.title, "digest": hashlib.sha256(content).hexdigest()}
 
 
 def _measurement(filled: MeasurementForm) -> dict[str, Any]:
@@ -220,11 +210,7 @@ def _figures(figures: Figures) -> str:
 def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     """Register `assurance`."""
     commands = group(subparsers, "assurance", "the evidence that an order's model and threshold need")
-    new = commands.add_parser(
-        "new", help="write a blank form", epilog="example:\n  overt-provision assurance new assurance.toml"
-    )
-    new.add_argument("form", type=Path, help="the form to write")
-    new.set_defaults(handler=plainly(_new))
+    add_new(commands, "assurance", BLANK)
     make = commands.add_parser(
         "make",
         help="make and sign a report (assurance body)",
@@ -251,14 +237,6 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
     check.add_argument("--charter", type=Path, required=True, metavar="F", help="the force's charter")
     check.add_argument("--json", action="store_true", help="print JSON")
     check.set_defaults(handler=plainly(_check))
-
-
-def _new(arguments: argparse.Namespace) -> int:
-    if arguments.form.exists():
-        raise Failure(f"{arguments.form} is there already; it is never overwritten")
-    write_atomically(arguments.form, BLANK.encode(), mode=0o644)
-    say(arguments, f"wrote {arguments.form}: fill it in, then 'overt-provision assurance make'")
-    return OK
 
 
 def _make(arguments: argparse.Namespace) -> int:

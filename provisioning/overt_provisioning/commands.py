@@ -18,6 +18,7 @@ from overt.runtime.files import write_atomically
 from overt_provisioning import assurance, certificates, courier, force, form, key_commands, keys, order_check, renewal
 from overt_provisioning.common import (
     add_home,
+    add_new,
     countersigned,
     group,
     now,
@@ -166,11 +167,7 @@ def _certificate_office(arguments: argparse.Namespace) -> int:
 def add_order(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     """Register `order`."""
     commands = group(subparsers, "order", "the written authority for a deployment")
-    new = commands.add_parser(
-        "new", help="write an empty form", epilog="example:\n  overt-provision order new order.toml"
-    )
-    new.add_argument("form", type=Path, help="the form to write")
-    new.set_defaults(handler=plainly(_order_new))
+    add_new(commands, "order", form.BLANK)
     make = commands.add_parser(
         "make",
         help="make an order from a form and sign it as authorising officer",
@@ -190,14 +187,6 @@ def add_order(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the typ
     assurance.add_option(second)
     second.set_defaults(handler=plainly(_order_countersign))
     order_check.add_parser(commands)
-
-
-def _order_new(arguments: argparse.Namespace) -> int:
-    if arguments.form.exists():
-        raise Failure(f"{arguments.form} is there already; it is never overwritten")
-    write_atomically(arguments.form, form.BLANK.encode(), mode=0o644)
-    say(arguments, f"wrote {arguments.form}: fill it in, then 'overt-provision order make'")
-    return OK
 
 
 def _order_make(arguments: argparse.Namespace) -> int:

@@ -16,7 +16,8 @@ from overt.protocol.authority import Checked
 from overt.protocol.documents import Order, UnitRef
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Kind
-from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure, Parser
+from overt.runtime.cli import BAD_INPUT, OK, UNAVAILABLE, Failure, Parser
+from overt.runtime.files import write_atomically
 from overt.runtime.mqtt import MqttError
 from overt_provisioning.certificates import CertificateProblem
 from overt_provisioning.courier import AddressProblem, CourierProblem
@@ -105,6 +106,22 @@ def opened(data: bytes) -> Checked[Order]:
     """
     parsed = envelope.parse(data, Kind.ORDER)
     return Checked(envelope.decode(parsed, Order), parsed.digest(), data)
+
+
+def add_new(commands: Any, what: str, blank: str) -> None:  # noqa: ANN401 - argparse keeps the type to itself
+    """Add `new`, which writes a blank form."""
+    name = f"{what}.toml"
+    new = commands.add_parser("new", help="write a blank form", epilog=f"example:\n  overt-provision {what} new {name}")
+    new.add_argument("form", type=Path, help="the form to write")
+
+    def write(arguments: argparse.Namespace) -> int:
+        if arguments.form.exists():
+            raise Failure(f"{arguments.form} is there already; it is never overwritten")
+        write_atomically(arguments.form, blank.encode(), mode=0o644)
+        say(arguments, f"wrote {arguments.form}: fill it in, then 'overt-provision {what} make'")
+        return OK
+
+    new.set_defaults(handler=plainly(write))
 
 
 def read_identity(path: Path) -> UnitRef:

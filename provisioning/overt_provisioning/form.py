@@ -200,9 +200,9 @@ def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) 
         "categories": lambda: form.watchlist.categories,
         "watchlist_max_entries": lambda: form.watchlist.maximum_entries,
         "false_alert_ceiling": lambda: form.recognition.false_alert_ceiling,
-        "impact_assessment": lambda: _paper("impact_assessment", form.papers.impact_assessment, folder),
-        "equality_assessment": lambda: _paper("equality_assessment", form.papers.equality_assessment, folder),
-        "policy": lambda: _paper("policy", form.papers.policy, folder),
+        "impact_assessment": lambda: paper("papers.impact_assessment", form.papers.impact_assessment, folder),
+        "equality_assessment": lambda: paper("papers.equality_assessment", form.papers.equality_assessment, folder),
+        "policy": lambda: paper("papers.policy", form.papers.policy, folder),
         "notice": lambda: {"text": form.notice.text.strip(), "address": form.notice.address},
         "control_rooms": lambda: msgspec.to_builtins(form.control_room),
         "operators": lambda: form.operators,
@@ -322,12 +322,17 @@ def _assurance(form: RecognitionForm, folder: Path) -> str | None:
         raise FormProblem(f"[recognition] assurance: {form.assurance}: {error.detail}") from error
 
 
-def _paper(name: str, form: PaperForm, folder: Path) -> dict[str, Any]:
+def paper(part: str, form: PaperForm, folder: Path) -> dict[str, Any]:
+    """Return the paper that a part of a form names, by its file in `folder` or by its digest.
+
+    Raises:
+        FormProblem: It names neither or both, or the file cannot be read.
+    """
     if (form.file is None) == (form.digest is None):
-        raise FormProblem(f"[papers.{name}]: expected either file or digest")
+        raise FormProblem(f"[{part}]: expected either file or digest")
     if form.file is None:
         return {"title": form.title, "digest": form.digest}
-    content = content_of(f"[papers.{name}] file", folder, form.file)
+    content = content_of(f"[{part}] file", folder, form.file)
     return {"title": form.title, "digest": hashlib.sha256(content).hexdigest()}
 
 

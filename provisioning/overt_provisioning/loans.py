@@ -13,10 +13,10 @@ from overt.protocol.authority import Checked
 from overt.protocol.documents import Charter, Loan
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Kind, Role
-from overt.runtime.cli import NEGATIVE, OK, Failure
+from overt.runtime.cli import NEGATIVE, OK
 from overt.runtime.files import write_atomically
 from overt_provisioning import force, form, keys
-from overt_provisioning.common import add_home, countersigned, group, now, passphrase, plainly, say
+from overt_provisioning.common import add_home, add_new, countersigned, group, now, passphrase, plainly, say
 from overt_provisioning.form import FormProblem, UnitForm, content_of, unit_of
 
 BLANK = """\
@@ -128,11 +128,7 @@ def explain(loan: Loan, digest: str) -> str:
 def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     """Register `loan`."""
     commands = group(subparsers, "loan", "units lent to another force (mutual aid)")
-    new = commands.add_parser(
-        "new", help="write a blank loan form", epilog="example:\n  overt-provision loan new loan.toml"
-    )
-    new.add_argument("form", type=Path, help="the form to write")
-    new.set_defaults(handler=plainly(_new))
+    add_new(commands, "loan", BLANK)
     make = commands.add_parser(
         "make",
         help="make and sign a loan (authorising officer)",
@@ -171,14 +167,6 @@ def read_loan(path: Path) -> Checked[Loan]:
     data = path.read_bytes()
     parsed = envelope.parse(data, Kind.LOAN)
     return Checked(envelope.decode(parsed, Loan), parsed.digest(), data)
-
-
-def _new(arguments: argparse.Namespace) -> int:
-    if arguments.form.exists():
-        raise Failure(f"{arguments.form} is there already; it is never overwritten")
-    write_atomically(arguments.form, BLANK.encode(), mode=0o644)
-    say(arguments, f"wrote {arguments.form}: fill it in, then 'overt-provision loan make'")
-    return OK
 
 
 def _make(arguments: argparse.Namespace) -> int:

@@ -28,6 +28,8 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
             order = made.arm(make_entry("volunteer-1"))
             vision.wait_for_begin()
             vision.see()
+            while made.status().last_sequence == 0:
+                pass  # each question waits for its answer
             vision.templates_made = 7
             made.world.set(place=False)
             vision.wait_for_stop()
