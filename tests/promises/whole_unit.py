@@ -97,7 +97,10 @@ class WholeUnit(Bench):
         while not condition():
             assert time.monotonic() < deadline, f"heard {[heard for heard, _ in self.heard]}; {self.logs()}"
             happened, _ = self._room.wait(0.1)
-            self.heard += [(item.topic, item.payload) for item in happened if isinstance(item, Received)]
+            for item in happened:
+                if isinstance(item, Received):
+                    self._room.acknowledge(item)
+                    self.heard.append((item.topic, item.payload))
 
     def logs(self) -> str:
         """What its processes wrote."""

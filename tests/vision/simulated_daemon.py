@@ -13,6 +13,9 @@ from tests.recognition.synthetic import Box, SimulatedDetector, SimulatedEmbedde
 from tests.simulators.camera import CameraSimulator
 
 MODEL = "d" * 64
+WAY = 45
+"""Pictures from one side of the view to the other."""
+NOBODY = 0
 
 
 def main() -> int:
@@ -21,9 +24,11 @@ def main() -> int:
     detector = SimulatedDetector()
 
     def walk(number: int) -> dict[int, Box]:
-        box = (20.0 + 5 * (number % 90), 100.0, 112.0, 112.0)
-        detector.show([box] if number % 90 else [])
-        return {people[min(number // 90, len(people) - 1)]: box} if number % 90 else {}
+        person = people[min(number // WAY, len(people) - 1)]
+        box = (20.0 + 10 * (number % WAY), 100.0, 112.0, 112.0)
+        seen = {person: box} if number % WAY and person != NOBODY else {}
+        detector.show(list(seen.values()))
+        return seen
 
     service = Service(CameraSimulator(walk), detector, SimulatedEmbedder(), MODEL, sandbox.lock)
     service.signals.install()
