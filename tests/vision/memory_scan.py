@@ -1,6 +1,7 @@
 """Looking into another process's memory, as its memory dump would show it."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,10 @@ def count_in_memory(pid: int, needles: list[bytes]) -> int:
 
 
 def memory_of(pid: int) -> Iterator[bytes]:
-    """Everything in a process's memory that is its own, region by region. Skips the test where that is forbidden."""
+    """Everything in a process's memory that is its own: region by region, then memory files that it holds open.
+
+    Skips the test where that is forbidden.
+    """
     try:
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw, unbuffered file
             for start, end in _readable(pid):
@@ -24,6 +28,10 @@ def memory_of(pid: int) -> Iterator[bytes]:
                     yield memory.read(end - start) or b""
                 except OSError:
                     continue  # a device's or the kernel's own page
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if "memfd:" in str(descriptor.readlink()):
+                    yield descriptor.read_bytes()
     except PermissionError:
         pytest.skip("looking into another process's memory needs more rights: run the tests as root")
 
