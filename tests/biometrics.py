@@ -15,8 +15,8 @@ IMAGE_MARKS = {
 }
 
 
-def has_template(data: bytes) -> bool:
-    """Whether any 512 bytes, at any offset, are 128 float32 of unit length, as every template is."""
+def templates_in(data: bytes) -> Iterator[bytes]:
+    """Every 512 bytes, at any offset, that are 128 float32 of unit length, as every template is."""
     for offset in range(4):
         values = np.frombuffer(data, "<f4", (len(data) - offset) // 4, offset) if len(data) >= 512 + offset else None
         if values is None or len(values) < VALUES:
@@ -25,11 +25,15 @@ def has_template(data: bytes) -> bool:
             squares = np.where(np.abs(values) <= 1.0, values.astype(np.float64) ** 2, 10.0)
         sums = np.concatenate([[0.0], np.cumsum(np.nan_to_num(squares, nan=10.0))])
         lengths = sums[VALUES:] - sums[:-VALUES]
-        candidates = np.flatnonzero(np.abs(lengths - 1.0) < 1e-3)
-        # A template has many values of either sign; a stray 1.0 among zeros has not.
-        if any(np.count_nonzero(values[at : at + VALUES]) > VALUES // 2 for at in candidates[:1000]):
-            return True
-    return False
+        for at in np.flatnonzero(np.abs(lengths - 1.0) < 1e-3)[:1000]:
+            # A template has many values of either sign; a stray 1.0 among zeros has not.
+            if np.count_nonzero(values[at : at + VALUES]) > VALUES // 2:
+                yield values[at : at + VALUES].tobytes()
+
+
+def has_template(data: bytes) -> bool:
+    """Whether there is one."""
+    return next(templates_in(data), None) is not None
 
 
 def has_template_text(data: bytes) -> bool:

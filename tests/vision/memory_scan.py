@@ -1,5 +1,7 @@
 """Looking into another process's memory, as its memory dump would show it."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -8,18 +10,30 @@ import pytest
 def count_in_memory(pid: int, needles: list[bytes]) -> int:
     """How many of these byte strings are anywhere in a process's memory. Skips the test where that is forbidden."""
     found = set()
+    for data in memory_of(pid):
+        found |= {needle for needle in needles if needle in data}
+    return len(found)
+
+
+def memory_of(pid: int) -> Iterator[bytes]:
+    """Everything in a process's memory that is its own: region by region, then memory files that it holds open.
+
+    Skips the test where that is forbidden.
+    """
     try:
         with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:  # noqa: PTH123 - a raw, unbuffered file
             for start, end in _readable(pid):
                 memory.seek(start)
                 try:
-                    data = memory.read(end - start) or b""
+                    yield memory.read(end - start) or b""
                 except OSError:
                     continue  # a device's or the kernel's own page
-                found |= {needle for needle in needles if needle in data}
+        for descriptor in Path(f"/proc/{pid}/fd").iterdir():
+            with suppress(FileNotFoundError):  # closed meanwhile
+                if "memfd:" in str(descriptor.readlink()):
+                    yield descriptor.read_bytes()
     except PermissionError:
         pytest.skip("looking into another process's memory needs more rights: run the tests as root")
-    return len(found)
 
 
 def _readable(pid: int) -> list[tuple[int, int]]:

@@ -164,6 +164,7 @@ class Bench(Enrolled):
         order = self.order(**changes)
         receipt = self.deliver(Down.ORDER, order.data)
         assert receipt.recipient, receipt
-        loaded = self.deliver(Down.WATCHLIST, self.sealed_watchlist(order, receipt.recipient, *entries))
+        sealed = self.sealed_watchlist(order, receipt.recipient, *entries, model=order.document.model)
+        loaded = self.deliver(Down.WATCHLIST, sealed)
         assert loaded.accepted, loaded
         return order
