@@ -19,11 +19,11 @@ import numpy as np
 import pytest
 
 from overt.protocol import envelope
+from overt.protocol.audit import Record, facts_of
 from overt.protocol.messages import Progress
 from overt.protocol.reports import Erasure, Health
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Kind, State
-from overt.warden.audit import Record, facts_of
 from tests.biometrics import has_template_text, image_in, templates_in
 from tests.builders import make_cancellation, make_entry
 from tests.promises.whole_unit import WholeUnit
