@@ -65,48 +65,48 @@ def refused(bench: DeskBench, receipt: Receipt, code: Refusal = Refusal.NO_ASSUR
     assert bench.log[-1].event == "document.refused"
 
 
-def test_an_order_with_evidence_is_worked_under(bench: DeskBench) -> None:
+def test_p6_an_order_with_evidence_is_worked_under(bench: DeskBench) -> None:
     entry = make_entry(category="wanted_by_court")
     bench.arm(entry, **WANTED, assurance=report(bench))
     assert bench.unit.state is State.RECOGNISING
     assert bench.logged("assurance.accepted") == 1
 
 
-def test_an_order_that_names_no_report_is_refused(bench: DeskBench) -> None:
+def test_p6_an_order_that_names_no_report_is_refused(bench: DeskBench) -> None:
     report(bench)
     refused(bench, ask(bench))
 
 
-def test_an_order_that_names_a_report_that_is_not_here_is_refused(bench: DeskBench) -> None:
+def test_p6_an_order_that_names_a_report_that_is_not_here_is_refused(bench: DeskBench) -> None:
     refused(bench, ask(bench, assurance=make_assurance(bench.force).digest))
 
 
-def test_a_threshold_that_was_not_measured_is_refused(bench: DeskBench) -> None:
+def test_p6_a_threshold_that_was_not_measured_is_refused(bench: DeskBench) -> None:
     digest = report(bench)
     for threshold in (0.45, 0.499, 0.501, 0.6):
         refused(bench, ask(bench, assurance=digest, threshold=threshold))
 
 
-def test_a_model_that_was_not_measured_is_refused(bench: DeskBench) -> None:
+def test_p6_a_model_that_was_not_measured_is_refused(bench: DeskBench) -> None:
     refused(bench, ask(bench, assurance=report(bench, model="e" * 64)))
 
 
-def test_a_report_that_shows_people_treated_unequally_is_taken_and_bears_no_order(bench: DeskBench) -> None:
+def test_p6_a_report_that_shows_people_treated_unequally_is_taken_and_bears_no_order(bench: DeskBench) -> None:
     receipt = ask(bench, assurance=report(bench, measurements=UNEQUAL))
     refused(bench, receipt)
     assert receipt.detail is not None
     assert "(O20)" in receipt.detail
 
 
-def test_a_report_that_ends_before_the_order_is_refused(bench: DeskBench) -> None:
+def test_p6_a_report_that_ends_before_the_order_is_refused(bench: DeskBench) -> None:
     refused(bench, ask(bench, assurance=report(bench, expires=utc_now() + timedelta(minutes=30))))
 
 
-def test_a_longer_list_than_was_measured_is_refused(bench: DeskBench) -> None:
+def test_p6_a_longer_list_than_was_measured_is_refused(bench: DeskBench) -> None:
     refused(bench, ask(bench, assurance=report(bench, watchlist_entries=99)))
 
 
-def test_a_report_that_somebody_else_signed_is_not_taken(bench: DeskBench) -> None:
+def test_p6_a_report_that_somebody_else_signed_is_not_taken(bench: DeskBench) -> None:
     for force, roles in (
         (make_force(), (Role.ASSURANCE_BODY,)),
         (bench.force, (Role.AUTHORISING_OFFICER, Role.SECOND_OFFICER, Role.WATCHLIST_OFFICER, Role.ROOT)),
@@ -117,7 +117,7 @@ def test_a_report_that_somebody_else_signed_is_not_taken(bench: DeskBench) -> No
         refused(bench, ask(bench, assurance=made.digest))
 
 
-def test_an_officer_cannot_be_the_assurance_body_as_well() -> None:
+def test_p6_an_officer_cannot_be_the_assurance_body_as_well() -> None:
     """A charter may give one key both roles; then nobody stands apart, and nothing is evidence."""
     for role in (Role.AUTHORISING_OFFICER, Role.SECOND_OFFICER, Role.WATCHLIST_OFFICER):
         people = {each: make_party() for each in Role}
@@ -128,7 +128,7 @@ def test_an_officer_cannot_be_the_assurance_body_as_well() -> None:
         assert caught.value.code is Refusal.NOT_AUTHORISED
 
 
-def test_a_newer_report_takes_the_place_of_the_one_before_and_an_older_never_comes_back(bench: DeskBench) -> None:
+def test_p6_a_newer_report_takes_the_place_of_the_one_before_and_an_older_never_comes_back(bench: DeskBench) -> None:
     older = make_assurance(bench.force)
     assert bench.give(Down.ASSURANCE, older.data).accepted
     newer = report(bench, issued=utc_now() - timedelta(days=1))
@@ -140,7 +140,7 @@ def test_a_newer_report_takes_the_place_of_the_one_before_and_an_older_never_com
     assert ask(bench, assurance=newer).accepted
 
 
-def test_not_even_when_the_newer_one_was_taken_off_the_disk(bench: DeskBench) -> None:
+def test_p6_not_even_when_the_newer_one_was_taken_off_the_disk(bench: DeskBench) -> None:
     older = make_assurance(bench.force)
     digest = report(bench, issued=utc_now() - timedelta(days=1))
     (kept,) = (bench.state / "assurance").iterdir()
@@ -149,7 +149,7 @@ def test_not_even_when_the_newer_one_was_taken_off_the_disk(bench: DeskBench) ->
     refused(bench, ask(bench, assurance=digest))
 
 
-def test_a_report_that_a_power_cut_left_unlogged_is_logged_when_it_comes_again(bench: DeskBench) -> None:
+def test_p6_a_report_that_a_power_cut_left_unlogged_is_logged_when_it_comes_again(bench: DeskBench) -> None:
     made = make_assurance(bench.force)
     bench.vault.keep_assurance(MODEL, made.data)
     bench.cut_power()
@@ -158,7 +158,7 @@ def test_a_report_that_a_power_cut_left_unlogged_is_logged_when_it_comes_again(b
     assert bench.logged("assurance.accepted") == 1
 
 
-def test_the_same_report_delivered_again_is_fine_and_mends_a_damaged_one(bench: DeskBench) -> None:
+def test_p6_the_same_report_delivered_again_is_fine_and_mends_a_damaged_one(bench: DeskBench) -> None:
     made = make_assurance(bench.force)
     for _ in range(2):
         assert bench.give(Down.ASSURANCE, made.data).accepted
@@ -169,7 +169,7 @@ def test_the_same_report_delivered_again_is_fine_and_mends_a_damaged_one(bench: 
     assert ask(bench, assurance=made.digest).accepted
 
 
-def test_a_newer_report_that_no_longer_bears_the_order_in_hand_ends_it(bench: DeskBench) -> None:
+def test_p6_a_newer_report_that_no_longer_bears_the_order_in_hand_ends_it(bench: DeskBench) -> None:
     entry = make_entry(category="wanted_by_court")
     order = bench.arm(entry, **WANTED, assurance=report(bench))
     assert bench.unit.state is State.RECOGNISING
@@ -180,7 +180,7 @@ def test_a_newer_report_that_no_longer_bears_the_order_in_hand_ends_it(bench: De
     assert bench.certificates[0].order == order.digest
 
 
-def test_a_newer_report_that_bears_it_too_lets_it_go_on(bench: DeskBench) -> None:
+def test_p6_a_newer_report_that_bears_it_too_lets_it_go_on(bench: DeskBench) -> None:
     bench.arm(make_entry(category="wanted_by_court"), **WANTED, assurance=report(bench))
     report(bench, issued=utc_now() - timedelta(days=1))
     bench.clear()
@@ -188,13 +188,13 @@ def test_a_newer_report_that_bears_it_too_lets_it_go_on(bench: DeskBench) -> Non
     assert bench.unit.state is State.RECOGNISING
 
 
-def test_an_exercise_with_volunteers_goes_on_whatever_a_report_says(bench: DeskBench) -> None:
+def test_p6_an_exercise_with_volunteers_goes_on_whatever_a_report_says(bench: DeskBench) -> None:
     bench.arm()
     report(bench, measurements=UNEQUAL)
     assert bench.unit.state is State.RECOGNISING
 
 
-def test_the_bodys_revoked_key_takes_its_reports_and_what_rests_on_them_along(bench: DeskBench) -> None:
+def test_p6_the_bodys_revoked_key_takes_its_reports_and_what_rests_on_them_along(bench: DeskBench) -> None:
     bench.arm(make_entry(category="wanted_by_court"), **WANTED, assurance=report(bench))
     successor = make_successor(bench.force, people={**bench.force.people, Role.ASSURANCE_BODY: make_party()})
     assert bench.give(Down.CHARTER, successor.charter_data).accepted
@@ -203,7 +203,7 @@ def test_the_bodys_revoked_key_takes_its_reports_and_what_rests_on_them_along(be
     assert bench.left_of_deployments() == []
 
 
-def test_what_rests_on_a_report_survives_a_power_cut_with_it_and_not_without(bench: DeskBench) -> None:
+def test_p6_what_rests_on_a_report_survives_a_power_cut_with_it_and_not_without(bench: DeskBench) -> None:
     bench.arm(make_entry(category="wanted_by_court"), **WANTED, assurance=report(bench))
     bench.cut_power()
     bench.unit.vision_came(MODEL)
@@ -214,14 +214,14 @@ def test_what_rests_on_a_report_survives_a_power_cut_with_it_and_not_without(ben
     assert (bench.unit.state, bench.unit.situation.ending) == (State.IDLE, Ending.TAMPER)
 
 
-def test_a_report_under_another_models_name_is_not_believed(bench: DeskBench) -> None:
+def test_p6_a_report_under_another_models_name_is_not_believed(bench: DeskBench) -> None:
     digest = report(bench, model="e" * 64)
     (kept,) = (bench.state / "assurance").iterdir()
     kept.rename(kept.with_name(f"{MODEL}.json"))
     refused(bench, ask(bench, assurance=digest))
 
 
-def test_reports_are_kept_on_a_few_models_alone(bench: DeskBench) -> None:
+def test_p6_reports_are_kept_on_a_few_models_alone(bench: DeskBench) -> None:
     for model in range(8):
         report(bench, model=f"{model:064x}")
     one_more = make_assurance(bench.force, model=f"{9:064x}")
@@ -229,7 +229,7 @@ def test_reports_are_kept_on_a_few_models_alone(bench: DeskBench) -> None:
     assert len(list((bench.state / "assurance").iterdir())) == 8
 
 
-def test_on_loan_the_borrowers_body_decides_and_nothing_of_its_reports_is_left(bench: DeskBench) -> None:
+def test_p6_on_loan_the_borrowers_body_decides_and_nothing_of_its_reports_is_left(bench: DeskBench) -> None:
     mine = make_assurance(bench.force)
     assert bench.give(Down.ASSURANCE, mine.data).accepted
     borrower = make_force("borrower")
@@ -261,7 +261,7 @@ def test_on_loan_the_borrowers_body_decides_and_nothing_of_its_reports_is_left(b
     assert kept.read_bytes() == mine.data, "the owner's own report is where it was"
 
 
-def test_a_real_warden_takes_both_by_cable(tmp_path: Path) -> None:
+def test_p6_a_real_warden_takes_both_by_cable(tmp_path: Path) -> None:
     with Bench(tmp_path) as bench:
         bench.start()
         made = make_assurance(bench.force)
