@@ -37,18 +37,25 @@ class WholeUnit(Bench):
         self.delivered: list[bytes] = []
         self.processes: dict[str, subprocess.Popen[bytes]] = {}
         self._stack = ExitStack()
+        try:
+            self._open()
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self) -> None:
         self.start()
         self._taps = Path(tempfile.mkdtemp(prefix="overt-test-"))
         self._stack.callback(shutil.rmtree, self._taps)
         self.taps = [self._tap(name) for name in ("vision.sock", "uplink.sock")]
-        self.site: Site = self._stack.enter_context(running("embedded", folder / "broker"))
+        self.site: Site = self._stack.enter_context(running("embedded", self.folder / "broker"))
         files = self.site.authority.client(ROOM)
         self._room = Session(
             self.site.broker(files), ROOM, tuple(topic(leaf.value, "+") for leaf in Up), max_packet=2**20
         )
         self._stack.callback(self._room.close)
         assert collect(self._room, LinkUp)
-        self._start_uplink(folder / "uplink")
+        self._start_uplink(self.folder / "uplink")
 
     def _tap(self, name: str) -> Tap:
         tap = Tap(self._taps / name, self.run / name)
