@@ -242,6 +242,7 @@ def test_ctrl_c_leaves_nothing_half_written_and_no_process(office: Office) -> No
         out, err = process.communicate(timeout=20)
     finally:
         process.kill()
+        process.communicate()
     assert process.returncode == cli.INTERRUPTED, err
     assert out == b""
     assert b"Traceback" not in err
