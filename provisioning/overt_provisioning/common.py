@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from securesystemslib.signer import Signer
 
-from overt.protocol import envelope
+from overt.protocol import envelope, limits
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Order, UnitRef
 from overt.protocol.errors import ProtocolError
@@ -88,6 +88,22 @@ def plainly(handler: Handler) -> Handler:
     return run
 
 
+def read_file(path: Path, limit: int = limits.DOCUMENT_MAX_BYTES) -> bytes:
+    """Read a document, and no more of what is none than shows that it is too large.
+
+    Raises:
+        Failure: It is a folder, or larger than any such document.
+        OSError: It cannot be read.
+    """
+    if path.is_dir():
+        raise Failure(f"expected a document in {path}, found a folder")
+    with path.open("rb") as file:
+        data = file.read(limit + 1)
+    if len(data) > limit:
+        raise Failure(f"expected a document of at most {limit:,} bytes in {path}, found a larger file")
+    return data
+
+
 def read_order(path: Path) -> Checked[Order]:
     """Read an order without judging it.
 
@@ -95,7 +111,7 @@ def read_order(path: Path) -> Checked[Order]:
         ProtocolError: Not a well-formed order.
         OSError: It cannot be read.
     """
-    return opened(path.read_bytes())
+    return opened(read_file(path))
 
 
 def opened(data: bytes) -> Checked[Order]:

@@ -1,10 +1,11 @@
 """An order in plain words: what a unit will and will not do under it, and what is left to people."""
 
+import textwrap
 from datetime import timedelta
 
 from overt.protocol import limits
 from overt.protocol.documents import Area, FixedSite, Order
-from overt.protocol.vocabulary import Category
+from overt.protocol.vocabulary import Category, UseCase
 
 _CATEGORIES = {
     Category.VOLUNTEER: "consenting volunteers",
@@ -15,12 +16,24 @@ _CATEGORIES = {
 }
 
 
+_USES = {
+    UseCase.BLUE_WATCHLIST: "an exercise with volunteers (a blue watchlist)",
+    UseCase.WANTED_PERSONS: "finding wanted people",
+    UseCase.MISSING_PERSONS: "finding missing people",
+    UseCase.SERIOUS_HARM: "keeping people from serious harm",
+}
+_WIDTH = 110
+
+
 def explain(order: Order, digest: str | None) -> str:
     """Return what an order means, for the people who sign it; `digest` is None before anyone has."""
     called = f"Order {digest[:12]}…" if digest else "Not signed yet: an order"
     return "\n".join(
         [
             f"{called}, operation {order.operation}, of {order.force}.",
+            "",
+            "It is for",
+            *_reasons(order),
             "",
             "Under this order",
             *_will(order),
@@ -32,6 +45,22 @@ def explain(order: Order, digest: str | None) -> str:
             *_people(order),
         ]
     )
+
+
+def _reasons(order: Order) -> list[str]:
+    """Say what the officers put their names to, in the words of the form."""
+    return [
+        f"  - {_USES[order.use_case]} (O2).",
+        *_item(f"Purpose: {order.purpose}"),
+        *_item(f"Legal basis: {order.legal_basis} (O25-27)"),
+        *_item(f"Why it is necessary: {order.necessity} (O25-27)"),
+        *_item(f"Why it is proportionate: {order.proportionality} (O25-27)"),
+        *_item(f"Why listed people are expected there: {order.expectation} (O3)"),
+    ]
+
+
+def _item(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, initial_indent="  - ", subsequent_indent="    ", break_on_hyphens=False)
 
 
 def _will(order: Order) -> list[str]:
@@ -60,8 +89,10 @@ def _stands_on(order: Order) -> list[str]:
 
 
 def _length(length: timedelta) -> str:
-    hours, minutes = divmod(round(length.total_seconds() / 60), 60)
-    return " ".join(part for part in (f"{hours} h" if hours else "", f"{minutes} min" if minutes else "") if part)
+    minutes, seconds = divmod(round(length.total_seconds()), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = (f"{number} {unit}" for number, unit in ((hours, "h"), (minutes, "min"), (seconds, "s")) if number)
+    return " ".join(parts)
 
 
 def _where(place: FixedSite | Area) -> str:
@@ -89,17 +120,21 @@ def _people(order: Order) -> list[str]:
     minutes = order.retention.adjudication_minutes
     stands_on = (order.impact_assessment, order.equality_assessment, order.policy)
     papers = ", ".join(f'"{paper.title}"' for paper in stands_on)
-    operators, ceiling = ", ".join(order.operators), _rate(order.false_alert_ceiling)
     return [
-        f"  - judge each alert within {minutes} minutes, and give reasons: {operators}.",
-        "    Nobody acts on the score alone; identity is established by ordinary means (O15-17),",
-        f"  - put up the signs, and publish the notice at {order.notice.address} before the start (O23):",
-        "    a unit cannot see them,",
-        f"  - stop when more than {ceiling} raise a false alert (O19), or when they see cause: one officer",
-        "    can cancel,",
-        f"  - stand by the papers {papers} (O20, O25-27).",
+        *_item(
+            f"judge each alert within {minutes} minutes, and give reasons: {', '.join(order.operators)}. Nobody acts "
+            "on the score alone; identity is established by ordinary means (O15-17),"
+        ),
+        *_item(
+            f"put up the signs, and publish at {order.notice.address} before the start: “{order.notice.text}” A unit "
+            "cannot see whether they did (O23),"
+        ),
+        *_item(f"stop {_too_many(order.false_alert_ceiling)} (O19), or when they see cause: one officer can cancel,"),
+        *_item(f"stand by the papers {papers} (O20, O25-27)."),
     ]
 
 
-def _rate(ceiling: float) -> str:
-    return f"1 in {1 / ceiling:,.0f} faces seen" if ceiling else "no face seen"
+def _too_many(ceiling: float) -> str:
+    if not ceiling:
+        return "at the first false alert"
+    return f"when more than 1 in {1 / ceiling:,.0f} faces seen raise a false alert"

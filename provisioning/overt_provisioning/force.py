@@ -10,7 +10,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from overt.protocol import authority, envelope, keys
+from overt.protocol import authority, envelope, keys, limits
 from overt.protocol.documents import Charter, ForceLimits, PublicKey, RoleKeys
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Role
@@ -119,7 +119,12 @@ def read_charter(path: Path) -> Charter:
         ForceProblem: Missing or not valid.
     """
     try:
-        return authority.check_charter(path.read_bytes(), datetime.now(UTC)).document
+        with path.open("rb") as file:
+            data = file.read(limits.DOCUMENT_MAX_BYTES + 1)
+        if len(data) > limits.DOCUMENT_MAX_BYTES:
+            limit = f"expected a document of at most {limits.DOCUMENT_MAX_BYTES:,} bytes"
+            raise ForceProblem(f"{limit} in {path}, found a larger file")
+        return authority.check_charter(data, datetime.now(UTC)).document
     except OSError as error:
         raise ForceProblem(f"expected a charter in {path}, cannot read it: {error.strerror}") from error
     except (ProtocolError, msgspec.DecodeError) as error:

@@ -17,6 +17,7 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Category, Kind, UseCase
 from overt.recognition import catalogue
 from overt.recognition.errors import RecognitionError
+from overt_provisioning import wording
 
 F = TypeVar("F", bound=msgspec.Struct)
 _MAX_BYTES = 256 * 1024
@@ -166,7 +167,7 @@ def load(path: Path, type_: type[F]) -> F:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise FormProblem(f"expected TOML in {path}: {error}") from error
     except msgspec.ValidationError as error:
-        raise FormProblem(f"{path}: {error}") from error
+        raise FormProblem(f"{path}: {wording.worded(str(error))}") from error
 
 
 def to_order(form: Form, force: str, folder: Path, now: datetime | None = None) -> Order:
@@ -244,9 +245,9 @@ _OBLIGATIONS = {
 def _problem(name: str, error: str) -> str:
     """Word a field that is out of its bounds; msgspec says what was expected and, after ` - at `, in which part."""
     expected, _, part = error.partition(" - at ")
-    field = f"{name}{part.strip('`').removeprefix('$')}"
+    field = wording.field(name, part.strip("`").removeprefix("$"))
     obligation = f" ({_OBLIGATIONS[name]})" if name in _OBLIGATIONS else ""
-    return f"{field}: {expected[:1].lower()}{expected[1:]}{obligation}"
+    return f"{field}: {wording.worded(expected)}{obligation}"
 
 
 def _place(form: PlaceForm) -> dict[str, Any]:

@@ -6,13 +6,13 @@ from typing import Any
 
 import msgspec
 
-from overt.protocol import envelope
+from overt.protocol import envelope, limits
 from overt.protocol.documents import Watchlist
 from overt.protocol.envelope import Payload
 from overt.protocol.vocabulary import Kind
 from overt.runtime.cli import OK, Failure
 from overt_provisioning import force
-from overt_provisioning.common import plainly, read_identity, read_order
+from overt_provisioning.common import plainly, read_file, read_identity, read_order
 
 _AGE = b"age-encryption.org/v1"
 
@@ -39,7 +39,7 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
 
 
 def _inspect(arguments: argparse.Namespace) -> int:
-    data = arguments.document.read_bytes()
+    data = read_file(arguments.document, limits.WATCHLIST_MAX_BYTES)
     if data.startswith(_AGE):
         raise Failure(
             f"{arguments.document} is encrypted (age): a watchlist opens on its unit alone, an alert in a control room"

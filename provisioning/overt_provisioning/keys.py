@@ -5,6 +5,7 @@ from the keyboard, never from the command line or the environment.
 """
 
 import getpass
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,12 +36,24 @@ class KeyUnavailable(KeyProblem):
     """A key cannot be reached: its token, or what reads it, is not there."""
 
 
+def ask_unseen(prompt: str) -> str:
+    """Ask at the keyboard; what is typed is never shown.
+
+    Raises:
+        EOFError: There is no terminal that can hide it.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", getpass.GetPassWarning)
+        try:
+            return getpass.getpass(prompt)
+        except getpass.GetPassWarning as error:
+            raise EOFError("no terminal") from error
+
+
 class Passphrase:
     """The passphrase of an office's keys, and the PINs of its tokens, asked for once and only when they are needed."""
 
-    def __init__(
-        self, file: Path | None, ask: Callable[[str], str] = getpass.getpass, pin_file: Path | None = None
-    ) -> None:
+    def __init__(self, file: Path | None, ask: Callable[[str], str] = ask_unseen, pin_file: Path | None = None) -> None:
         self._file, self._ask, self._pin_file = file, ask, pin_file
         self._known: bytes | None = None
         self._pins: dict[str, str] = {}
@@ -73,7 +86,8 @@ class Passphrase:
             try:
                 found = source.read_text().strip() if source else self._ask(f"PIN of the token {token}: ")
             except (OSError, EOFError, UnicodeDecodeError) as error:
-                raise KeyProblem(f"cannot read the PIN of the token {token} from {source or 'the keyboard'}") from error
+                # The file's name is not repeated: it may be the PIN, in the wrong place.
+                raise KeyProblem(f"cannot read the PIN of the token {token} from {_source(source, error)}") from error
             if not found:
                 raise KeyProblem(f"expected the PIN of the token {token}, found nothing")
             self._pins[token] = found
@@ -85,7 +99,13 @@ class Passphrase:
                 return self._file.read_bytes().strip()
             return self._ask("Passphrase of the office's keys: ").encode()
         except (OSError, EOFError) as error:
-            raise KeyProblem(f"cannot read the passphrase from {self._file or 'the keyboard'}: {error}") from error
+            raise KeyProblem(f"cannot read the passphrase from {_source(self._file, error)}") from error
+
+
+def _source(file: Path | None, error: Exception) -> str:
+    if file is None:
+        return "the keyboard: there is no terminal"
+    return f"its file: {error.strerror if isinstance(error, OSError) else 'expected a line of text'}"
 
 
 def save(path: Path, key: Private, passphrase: Passphrase | None) -> None:

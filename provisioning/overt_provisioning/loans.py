@@ -15,7 +15,7 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Kind, Role
 from overt.runtime.cli import NEGATIVE, OK
 from overt.runtime.files import write_atomically
-from overt_provisioning import force, form, keys
+from overt_provisioning import force, form, keys, wording
 from overt_provisioning.common import add_home, add_new, countersigned, group, now, passphrase, plainly, say
 from overt_provisioning.form import FormProblem, UnitForm, content_of, unit_of
 
@@ -90,7 +90,7 @@ def to_loan(filled: LoanForm, lender: Charter, folder: Path, moment: datetime) -
             f"borrower: {filled.borrower} is not a charter that can be lent to: {error.detail}"
         ) from error
     except msgspec.ValidationError as error:
-        raise FormProblem(str(error)) from error
+        raise FormProblem(wording.worded(str(error))) from error
 
 
 def _window(filled: WindowForm, moment: datetime) -> dict[str, datetime]:

@@ -1,14 +1,16 @@
 """`order check`: what a unit will and will not do under an order, or every reason why it would refuse it."""
 
 import argparse
+import textwrap
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from overt.protocol import authority, terms
+from overt.protocol import authority, envelope, terms
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Assurance, Charter, Order
 from overt.protocol.errors import ProtocolError
+from overt.protocol.vocabulary import Refusal
 from overt.runtime.cli import NEGATIVE, OK
 from overt_provisioning import assurance, force, form
 from overt_provisioning.common import now, plainly, read_order, say
@@ -17,6 +19,7 @@ from overt_provisioning.form import FormProblem
 from overt_provisioning.obligations import legend, named_in
 
 _FORM_ENDING = ".toml"
+_COUNTERSIGN = "Whoever else is to sign has read above what it means: sign with\n'overt-provision order countersign'."
 
 
 def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
@@ -25,9 +28,10 @@ def add_parser(commands: Any) -> None:  # noqa: ANN401 - argparse keeps the type
         "check",
         help="say in plain words what a unit will and will not do under an order, or why it would refuse it",
         description=(
-            "Takes an order, or a filled-in form before anyone signs it. Says what a unit will do, what it will not,\n"
-            "and what is left to people; or names every rule that is broken, with the obligation behind it. Exit 1:\n"
-            "a unit would refuse it."
+            "Takes an order, or a filled-in form before anyone signs it. Says what it is for, what a unit will do,\n"
+            "what it will not, what is left to people, and who has signed; or names every rule that is broken, with\n"
+            "the obligation behind it. An order that only wants a signature is explained too: read it, then sign.\n"
+            "Exit 1: a unit would refuse it."
         ),
         epilog=(
             "examples:\n  overt-provision order check order.toml --charter charter.json\n"
@@ -48,14 +52,46 @@ def _check(arguments: argparse.Namespace) -> int:
         return _check_form(arguments, charter, report)
     order = read_order(arguments.order)
     found = broken_rules(order, charter, now(), report)
+    signed_by = _signed_by(order, charter)
     if not found:
-        say(arguments, explain(order.document, order.digest), accepted=True, order=order.digest)
+        text = f"{_meaning(order.document, order.digest)}\n\n{_signed(signed_by)} A unit accepts it."
+        say(arguments, text, accepted=True, order=order.digest, signed_by=signed_by)
         return OK
     first = found[0]
     listed = [{"code": error.code, "detail": error.detail, "obligations": named_in(error.detail)} for error in found]
     text = _refusal("a unit would refuse this order", [error.detail for error in found])
-    say(arguments, text, accepted=False, code=first.code, detail=first.detail, broken=listed)
+    text = f"{text}\n\n{_signed(signed_by)}"
+    if signed_by and {error.code for error in found} == {Refusal.NOT_AUTHORISED}:
+        # Whoever is to sign has to be able to read it first.
+        text = f"{_meaning(order.document, order.digest)}\n\n{text} {_COUNTERSIGN}"
+    say(
+        *(arguments, text),
+        accepted=False,
+        code=first.code,
+        detail=first.detail,
+        broken=listed,
+        signed_by=signed_by,
+    )
     return NEGATIVE
+
+
+def _signed_by(order: Checked[Order], charter: Charter) -> list[str]:
+    """Return the posts whose signatures are valid."""
+    parsed = envelope.parse(order.data)
+    return sorted(key.post for key in charter.keys.values() if parsed.signers([key.public]))
+
+
+def _signed(posts: list[str]) -> str:
+    return f"Validly signed by: {', '.join(posts)}." if posts else "Nobody named in this charter has validly signed it."
+
+
+def _meaning(order: Order, digest: str | None) -> str:
+    text = explain(order, digest)
+    return "\n".join([text, "", "The rules behind it", *_legend(text)])
+
+
+def _legend(text: str) -> list[str]:
+    return [line for item in legend(text) for line in textwrap.wrap(item, 110, subsequent_indent="    ")]
 
 
 def broken_rules(
@@ -98,12 +134,12 @@ def _check_form(arguments: argparse.Namespace, charter: Charter, report: Checked
         text = _refusal("a unit would refuse an order made of this form", [one.detail for one in found])
         say(arguments, text, accepted=False, code=found[0].code, detail=found[0].detail, broken=listed)
         return NEGATIVE
-    say(arguments, explain(order, None), accepted=True, order=None)
+    say(arguments, _meaning(order, None), accepted=True, order=None)
     return OK
 
 
 def _refusal(heading: str, reasons: list[str]) -> str:
     lines = [f"{heading}:" if len(reasons) == 1 else f"{heading}, for {len(reasons)} reasons:"]
     lines += [f"  - {reason}" for reason in reasons]
-    known = legend(" ".join(reasons))
+    known = _legend(" ".join(reasons))
     return "\n".join([*lines, *([""] if known else []), *known])

@@ -34,8 +34,9 @@ def renew(
         places: Where new keys are that exist already, as in `keyring`; the others are made here.
 
     Raises:
-        ForceProblem: There is no force, or the charter would not be accepted.
+        ForceProblem: There is no force, a key is in use already, or the charter would not be accepted.
         KeyProblem: A key cannot be used.
+        KeyUnavailable: A token cannot be reached.
         OSError: It could not be written; the charter before stays in use.
     """
     finish_interrupted(home, passphrase)
@@ -45,6 +46,7 @@ def renew(
     made = {role: Ed25519PrivateKey.generate() for role in roles if role not in places}
     public = {role: keys.public_of(raw_key(key)) for role, key in made.items()}
     public |= {role: public_at(home, role, where, passphrase) for role, where in places.items()}
+    _check_new(current, public)
     following = _following(current, public, now, now + timedelta(days=days))
     signers = [signer(home, Role.ROOT, passphrase)]
     if Role.ROOT in made:
@@ -63,8 +65,10 @@ def renew(
     write_atomically(path, data, mode=0o644)
     # After a power cut just here, `keys.toml` names an old key: what it signs is refused, and the file says where.
     keyring.write(home, {**kept_places, **places})
-    for role in places:
-        role_file(home, role).unlink(missing_ok=True)  # revoked, and its successor is elsewhere
+    for role, where in places.items():
+        kept = keyring.file_in(home, where)
+        if kept is None or kept.resolve() != role_file(home, role).resolve():
+            role_file(home, role).unlink(missing_ok=True)  # revoked, and its successor is elsewhere
     finish_interrupted(home, passphrase)
     return following
 
@@ -87,6 +91,16 @@ def finish_interrupted(home: Path, passphrase: Passphrase) -> None:
             path.replace(role_file(home, role))
         else:
             path.unlink()
+
+
+def _check_new(current: Charter, public: Mapping[Role, str]) -> None:
+    """Refuse a key that is in use already: a role's own would revoke nothing, another's would make two posts one."""
+    for role, key in public.items():
+        for holder, held in current.roles.items():
+            if envelope.key_id(key) in held.keys:
+                raise ForceProblem(f"expected a new key for {role.value}, found the one that {holder.value} has")
+    if len(set(public.values())) != len(public):
+        raise ForceProblem("expected a key of its own for each role, found one key for two")
 
 
 def _following(current: Charter, public: dict[Role, str], now: datetime, expires: datetime) -> Charter:

@@ -68,6 +68,8 @@ def parse(uri: str) -> TokenKey:
             f"unknown: {', '.join(unknown) or 'none'}"
         )
     source = query.get("pin-source")
+    if source and not source.startswith("file:"):
+        raise KeyProblem("expected pin-source=file:… in the URI, found something else")
     pin_file = Path(source.removeprefix("file:")) if source else None
     return TokenKey(Path(query["module-path"]), path["token"], path["object"], pin_file)
 
@@ -147,11 +149,7 @@ class TokenSigner(Signer):
         with _session(self._key, self._pin) as session:
             import pkcs11  # noqa: PLC0415 - optional: only those who use tokens need it
 
-            private = session.get_key(
-                object_class=pkcs11.ObjectClass.PRIVATE_KEY,
-                key_type=pkcs11.KeyType.EC_EDWARDS,
-                label=self._key.name,
-            )
+            private = _find(session, self._key, pkcs11.ObjectClass.PRIVATE_KEY)
             signature: bytes = private.sign(payload, mechanism=pkcs11.Mechanism.EDDSA)
         try:
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(self._public.keyval["public"])).verify(signature, payload)
@@ -209,8 +207,6 @@ _WORDS: dict[str, tuple[type[KeyProblem], str]] = {
     **dict.fromkeys(("NoSuchToken", "TokenNotPresent", "DeviceRemoved"), (KeyUnavailable, _GONE)),
     **dict.fromkeys(("PinIncorrect", "PinLenRange", "PinInvalid"), (KeyProblem, _WRONG_PIN)),
     "PinLocked": (KeyProblem, "the token {key.token} is locked after too many wrong PINs: unlock it first"),
-    "NoSuchKey": (KeyProblem, "expected an Ed25519 key {key.name!r} on the token {key.token}, found none"),
-    "MultipleObjectsReturned": (KeyProblem, "expected one key {key.name!r} on the token {key.token}, found several"),
     "MechanismInvalid": (KeyProblem, "the token {key.token} cannot do Ed25519 (CKM_EDDSA)"),
 }
 """What the library's errors, by class, mean to a person."""
@@ -226,13 +222,23 @@ def _name(error: Exception) -> str:
     return type(error).__name__
 
 
+def _find(session: Any, key: TokenKey, kind: Any) -> Any:  # noqa: ANN401 - the library's own classes
+    """Return the one object of a kind that is this key; a search is always run to its end, or the library complains."""
+    import pkcs11  # noqa: PLC0415 - optional: only those who use tokens need it
+
+    wanted = {"CLASS": kind, "KEY_TYPE": pkcs11.KeyType.EC_EDWARDS, "LABEL": key.name}
+    found = list(session.get_objects({pkcs11.Attribute[name]: value for name, value in wanted.items()}))
+    if not found:
+        raise KeyProblem(f"expected an Ed25519 key {key.name!r} on the token {key.token}, found none")
+    if len(found) > 1:
+        raise KeyProblem(f"expected one key {key.name!r} on the token {key.token}, found several")
+    return found[0]
+
+
 def _public(session: Any, key: TokenKey) -> str:  # noqa: ANN401 - the library's own class
     import pkcs11  # noqa: PLC0415 - optional: only those who use tokens need it
 
-    found = session.get_key(
-        object_class=pkcs11.ObjectClass.PUBLIC_KEY, key_type=pkcs11.KeyType.EC_EDWARDS, label=key.name
-    )
-    point = bytes(found[pkcs11.Attribute.EC_POINT])
+    point = bytes(_find(session, key, pkcs11.ObjectClass.PUBLIC_KEY)[pkcs11.Attribute.EC_POINT])
     for prefix in _POINT_PREFIXES:
         if point.startswith(prefix) and len(point) == len(prefix) + _RAW:
             return point[len(prefix) :].hex()

@@ -92,7 +92,7 @@ def test_a_form_is_never_overwritten(office: Office) -> None:
         ("threshold = 0.5", "threshold = 0.2", "threshold"),
         ("threshold = 0.5", 'threshold = "high"', "threshold"),
         ("maximum_entries = 20", "maximum_entries = 2001", "2000 entries"),
-        ("maximum_entries = 20", "maximum_entries = 0", "watchlist_max_entries"),
+        ("maximum_entries = 20", "maximum_entries = 0", "watchlist.maximum_entries"),
         ('categories = ["volunteer"]', 'categories = ["missing"]', "volunteers and nobody else"),
         ('categories = ["volunteer"]', 'categories = ["persons of interest"]', "categories"),
         ('use_case = "blue_watchlist"', 'use_case = "wanted_persons"', "volunteers"),

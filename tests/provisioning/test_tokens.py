@@ -1,18 +1,23 @@
 """Keys on a hardware token, for which SoftHSM stands in: a force signs with keys that nobody can copy."""
 
+import contextlib
 import os
 import shutil
 import subprocess
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from overt.protocol import authority
 from overt.protocol.vocabulary import Role
 from overt_provisioning import keyring, tokens
-from overt_provisioning.keys import KeyProblem
+from overt_provisioning.keys import KeyProblem, Passphrase, save
 from tests.builders import utc_now
-from tests.provisioning.office import FORCE, PASSPHRASE, Office, Said, new_unit, refused, run
+from tests.provisioning.office import FORCE, PASSPHRASE, Office, Said, new_unit, refused, run, snapshot
 
 pytest.importorskip("pkcs11")
 MODULES = [Path(folder) / "softhsm" / "libsofthsm2.so" for folder in ("/usr/lib", "/usr/lib64", "/usr/local/lib")]
@@ -56,6 +61,19 @@ class Token:
 
     def keyed(self, office: Office, *command: object) -> Said:
         return self.run(*command, "--home", office.home, "--passphrase-file", office.passphrase)
+
+
+@contextlib.contextmanager
+def logged_in() -> Iterator[Any]:
+    """The token as other programs use it."""
+    import pkcs11
+
+    library = pkcs11.lib(str(MODULE))
+    try:
+        with library.get_token(token_label="office").open(rw=True, user_pin=PIN) as session:
+            yield session
+    finally:
+        library.finalize()
 
 
 @pytest.fixture
@@ -203,29 +221,21 @@ def test_a_key_never_leaves_the_token(token: Token) -> None:
     import pkcs11
 
     token.generate("root")
-    library = pkcs11.lib(str(MODULE))
-    try:
-        with library.get_token(token_label="office").open(user_pin=PIN) as session:
-            private = session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label="root")
-            with pytest.raises(pkcs11.exceptions.AttributeSensitive):
-                private[pkcs11.Attribute.VALUE]
-    finally:
-        library.finalize()
+    with logged_in() as session:
+        private = session.get_key(object_class=pkcs11.ObjectClass.PRIVATE_KEY, label="root")
+        with pytest.raises(pkcs11.exceptions.AttributeSensitive):
+            private[pkcs11.Attribute.VALUE]
 
 
 def test_a_key_of_another_curve_is_not_taken(token: Token) -> None:
     import pkcs11
     from pkcs11.util.ec import encode_named_curve_parameters
 
-    library = pkcs11.lib(str(MODULE))
-    try:
-        with library.get_token(token_label="office").open(rw=True, user_pin=PIN) as session:
-            named = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
-            session.create_domain_parameters(pkcs11.KeyType.EC, named, local=True).generate_keypair(
-                store=True, label="p256"
-            )
-    finally:
-        library.finalize()
+    with logged_in() as session:
+        named = {pkcs11.Attribute.EC_PARAMS: encode_named_curve_parameters("secp256r1")}
+        session.create_domain_parameters(pkcs11.KeyType.EC, named, local=True).generate_keypair(
+            store=True, label="p256"
+        )
     refused(token.run("key", "show", "--uri", token.uri("p256")), 2, "expected an Ed25519 key 'p256'")
 
 
@@ -274,6 +284,164 @@ def test_a_file_that_says_where_keys_are_is_checked(office: Office, token: Token
         refused(token.keyed(office, "key", "show", "--role", "root"), 2, keyring.FILE_NAME)
     path.write_text(good)
     assert token.keyed(office, "key", "show", "--role", "root").code == 0
+
+
+# The PIN is nowhere but in the token and in the hands of its keeper
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("--pin", PIN),
+        (f"--pin={PIN}",),
+        ("--pin-value", PIN),
+        ("--pin-file", PIN),
+        ("--passphrase", PIN),
+        ("--passphrase-file", PIN, "--role", "root"),
+        (PIN,),
+    ],
+)
+def test_a_pin_in_the_wrong_place_is_refused_and_not_repeated(
+    office: Office, token: Token, arguments: tuple[str, ...]
+) -> None:
+    where = () if "--role" in arguments else ("--uri", token.uri("root"))
+    if "--role" in arguments:
+        (office.home / keyring.FILE_NAME).unlink()
+        (office.home / "keys" / "root.key").write_bytes((office.home / "keys" / "technician.key").read_bytes())
+    said = run("key", "show", "--home", office.home, *where, *arguments)
+    assert said.code == 2
+    assert said.out == ""
+    assert PIN not in said.err
+
+
+@pytest.mark.parametrize("source", ["pin-value=", "pin-source=", "pin-source=|cat "])
+@pytest.mark.parametrize("place", ["key show --uri ", "key generate ", "--key root=", "--key ", "keys.toml"])
+def test_a_pin_in_a_uri_is_refused_everywhere_and_not_repeated(
+    office: Office, token: Token, source: str, place: str
+) -> None:
+    uri = f"{token.uri('root')}&{source}{PIN}"
+    if place == "keys.toml":
+        (office.home / keyring.FILE_NAME).write_text(f'[keys]\nroot = "{uri}"\n')
+        said = run("force", "renew", "--home", office.home, "--passphrase-file", office.passphrase)
+    elif place.startswith("--key"):
+        option, _, before = place.partition(" ")
+        said = run("force", "renew", "--home", office.home, option, before + uri)
+    else:
+        said = run(*place.split(), uri)
+    refused(said, 2)
+    assert PIN not in said.err
+    assert office.charter.version == 1
+
+
+def test_no_file_repr_process_or_log_holds_the_pin(
+    office: Office, token: Token, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    uri = token.uri("root")
+    secrets = Passphrase(office.passphrase, pin_file=token.pin_file)
+    signer = tokens.TokenSigner(tokens.parse(uri), secrets.pin)
+    signature = signer.sign(b"x")
+    signer.public_key.verify_signature(signature, b"x")
+    for shown in (secrets, signer, signer.public_key, tokens.parse(uri), signature):
+        assert PIN not in repr(shown) + str(shown)
+    secrets = Passphrase(None, pin_file=token.pin_file)
+    token.pin_file.write_text(WRONG_PIN)
+    with pytest.raises(KeyProblem) as caught:
+        tokens.TokenSigner(tokens.parse(uri), secrets.pin)
+    assert WRONG_PIN not in repr(caught.value) + repr(caught.value.__cause__) + caplog.text
+    for name, content in snapshot(office.home).items():
+        assert PIN.encode() not in content, name
+    assert PIN not in " ".join(os.environ.values()) + Path("/proc/self/cmdline").read_text()
+
+
+def test_without_a_terminal_a_pin_is_not_asked_for_where_it_could_be_seen(token: Token) -> None:
+    token.generate("root")
+    command = [sys.executable, "-c", "from overt_provisioning.cli import main; main()", "key", "show"]
+    done = subprocess.run(
+        [*command, "--uri", token.uri("root")],
+        input=PIN + "\n",
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        check=False,
+        env=token.environment,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "overt-provision: cannot read the PIN of the token office from the keyboard: there is no terminal"
+    ]
+
+
+@pytest.mark.parametrize("content", [b"", b"\n", b"\xff"])
+def test_a_file_without_a_pin_in_it_says_so(token: Token, content: bytes) -> None:
+    token.generate("root")
+    token.pin_file.write_bytes(content)
+    refused(run("key", "show", "--uri", token.uri("root"), "--pin-file", token.pin_file), 2, "PIN of the token office")
+
+
+def test_two_keys_of_one_name_are_not_chosen_between(token: Token) -> None:
+    import pkcs11
+
+    token.generate("first")
+    token.generate("second")
+    with logged_in() as session:
+        for kind in (pkcs11.ObjectClass.PUBLIC_KEY, pkcs11.ObjectClass.PRIVATE_KEY):
+            session.get_key(object_class=kind, label="second")[pkcs11.Attribute.LABEL] = "first"
+    refused(token.run("key", "show", "--uri", token.uri("first")), 2, "expected one key 'first'", "found several")
+
+
+# The next charter
+
+
+def test_a_root_key_moves_from_one_token_key_to_another(office: Office, token: Token) -> None:
+    before = office.charter
+    token.generate("new-root")
+    assert token.keyed(office, "force", "renew", "--key", f"root={token.uri('new-root')}").code == 0
+    data = (office.home / "charter.json").read_bytes()
+    after = authority.check_charter(data, utc_now(), before).document
+    assert after.roles[Role.ROOT] != before.roles[Role.ROOT]
+    assert token.keyed(office, "force", "renew", "--replace", "authorising_officer").code == 0
+    assert keyring.read(office.home) == {Role.ROOT: token.uri("new-root")}
+    assert (office.home / "keys" / "authorising_officer.key").exists()
+
+
+@pytest.mark.parametrize(("role", "name"), [("watchlist_officer", "root"), ("root", "root"), ("root", "officer")])
+def test_a_key_that_is_in_use_replaces_none(office: Office, token: Token, role: str, name: str) -> None:
+    before = snapshot(office.home)
+    refused(token.keyed(office, "force", "renew", "--key", f"{role}={token.uri(name)}"), 2, "expected a new key")
+    assert snapshot(office.home) == before
+
+
+def test_one_new_key_does_not_replace_two(office: Office, token: Token) -> None:
+    token.generate("new")
+    before = snapshot(office.home)
+    where = [f"--key={role}={token.uri('new')}" for role in ("technician", "watchlist_officer")]
+    refused(token.keyed(office, "force", "renew", *where), 2, "one key for two")
+    assert snapshot(office.home) == before
+
+
+def test_a_key_said_to_be_elsewhere_already_keeps_its_only_copy(office: Office, token: Token) -> None:
+    """Nothing was revoked, so nothing may be deleted."""
+    public = token.keyed(office, "key", "show", "--role", "second_officer", "--json").json["public"]
+    before = snapshot(office.home)
+    refused(token.keyed(office, "force", "renew", "--key", f"second_officer=public:{public}"), 2, "expected a new key")
+    assert snapshot(office.home) == before
+
+
+def test_a_new_key_put_in_the_place_of_the_old_is_not_deleted(office: Office, token: Token) -> None:
+    file = office.home / "keys" / "technician.key"
+    save(file, Ed25519PrivateKey.generate(), Passphrase(office.passphrase))
+    made = file.read_bytes()
+    assert token.keyed(office, "force", "renew", "--key", "technician=file:keys/technician.key").code == 0
+    assert file.read_bytes() == made
+
+
+def test_a_token_that_is_gone_renews_nothing(office: Office, token: Token) -> None:
+    before = snapshot(office.home)
+    shutil.rmtree(token.folder / "tokens")
+    (token.folder / "tokens").mkdir()
+    refused(token.keyed(office, "force", "renew", "--replace", "technician"), 3, "is it plugged in?")
+    assert snapshot(office.home) == before
 
 
 def test_without_the_library_for_tokens_the_error_says_what_to_install(

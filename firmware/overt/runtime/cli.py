@@ -42,7 +42,16 @@ class Parser(argparse.ArgumentParser):
         example = kwargs.pop("epilog", None)
         kwargs["epilog"] = f"{example}\n\n{EXIT_CODES}" if example else EXIT_CODES
         kwargs.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
+        kwargs.setdefault("allow_abbrev", False)  # --pin is no --pin-file, and what follows it no path to repeat
         super().__init__(*args, **kwargs)
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:  # noqa: ANN401 - argparse's own signature
+        """Parse; what is not known is named without its value, which may be a secret in the wrong place."""
+        found, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            options = [text.partition("=")[0] for text in unknown if text.startswith("--")]
+            self.error(f"unknown: {', '.join(options)}" if options else "more arguments than expected")
+        return found
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong in one line, and where help is."""
