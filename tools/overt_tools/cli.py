@@ -4,16 +4,17 @@ import sys
 from collections.abc import Sequence
 
 from overt import __version__
-from overt.runtime.cli import Parser, run
-from overt_tools.broker.command import add_parser as add_broker
-from overt_tools.contract import add_parser as add_contract
-from overt_tools.demo.command import add_parser as add_demo
-from overt_tools.models.command import add_parser as add_models
-from overt_tools.scene.command import add_parser as add_scene
+from overt.runtime.cli import INTERRUPTED, Parser, run
 
 
 def parser() -> Parser:
     """Build the command line."""
+    from overt_tools.broker.command import add_parser as add_broker  # noqa: PLC0415 - Ctrl-C while they load is heeded
+    from overt_tools.contract import add_parser as add_contract  # noqa: PLC0415 - Ctrl-C while they load is heeded
+    from overt_tools.demo.command import add_parser as add_demo  # noqa: PLC0415 - Ctrl-C while they load is heeded
+    from overt_tools.models.command import add_parser as add_models  # noqa: PLC0415 - Ctrl-C while they load is heeded
+    from overt_tools.scene.command import add_parser as add_scene  # noqa: PLC0415 - Ctrl-C while they load is heeded
+
     top = Parser(
         prog="overt-tools",
         description="Overt's laboratory: models, demonstration footage, brokers, the demonstration itself.",
@@ -28,4 +29,9 @@ def parser() -> Parser:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
-    sys.exit(run(parser(), arguments))
+    try:
+        chosen = parser()
+    except KeyboardInterrupt:
+        sys.stderr.write("overt-tools: interrupted\n")
+        sys.exit(INTERRUPTED)
+    sys.exit(run(chosen, arguments))

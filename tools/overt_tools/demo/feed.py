@@ -12,7 +12,8 @@ class Feed:
     """Events of `overt-controlroom watch --json`, read by a thread so that nobody waits on a pipe."""
 
     def __init__(self, pipe: IO[bytes]) -> None:
-        self._queue: queue.Queue[Event] = queue.Queue()
+        # Ctrl-C raises wherever the demonstration is; a `Queue` that it strikes in its locks breaks, this one does not.
+        self._queue: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._reader = threading.Thread(target=self._read, args=(pipe,), daemon=True)
         self._reader.start()
 
