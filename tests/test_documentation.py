@@ -33,7 +33,7 @@ PAGES = [
 def commands_in(page: Path) -> list[str]:
     blocks = re.findall(r"```\w*\n(.*?)```", page.read_text(), re.DOTALL)
     lines = [line.strip() for block in blocks for line in block.replace("\\\n", " ").splitlines()]
-    return [line.split(" #")[0] for line in lines if line.startswith(("overt-", "make "))]
+    return [re.split(r" #| > ", line)[0] for line in lines if line.startswith(("overt-", "make "))]
 
 
 def all_commands() -> list[str]:

@@ -50,22 +50,22 @@ def countersigned(path: Path, kind: Kind, signer: Signer) -> bytes:
 
 
 def add_home(parser: argparse.ArgumentParser) -> None:
-    """Add `--home` and `--passphrase-file`."""
+    """Add `--home` and what opens the keys in it."""
     parser.add_argument("--home", type=Path, default=Path(), metavar="DIR", help="the office's folder (default: here)")
+    add_secrets(parser)
+
+
+def add_secrets(parser: argparse.ArgumentParser) -> None:
+    """Add `--passphrase-file` and `--pin-file`."""
     parser.add_argument(
         "--passphrase-file", type=Path, metavar="F", help="read the passphrase of the keys from here (default: ask)"
     )
-    add_pin(parser)
-
-
-def add_pin(parser: argparse.ArgumentParser) -> None:
-    """Add `--pin-file`."""
     parser.add_argument("--pin-file", type=Path, metavar="F", help="read the PIN of a token from here (default: ask)")
 
 
 def passphrase(arguments: argparse.Namespace) -> Passphrase:
     """Return the source of passphrase and PINs."""
-    return Passphrase(getattr(arguments, "passphrase_file", None), pin_file=arguments.pin_file)
+    return Passphrase(arguments.passphrase_file, pin_file=arguments.pin_file)
 
 
 def plainly(handler: Handler) -> Handler:

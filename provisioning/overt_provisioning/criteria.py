@@ -18,6 +18,7 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         categories: Those that the order permits.
         most_entries: People that the order permits.
+        operation: The order's reference of the deployment.
         model: Digest of the model set that the order names.
         moment: The time of judging.
         start: When the deployment starts, if that is known.
@@ -28,6 +29,7 @@ class Criteria(msgspec.Struct, frozen=True, kw_only=True):
 
     categories: tuple[Category, ...]
     most_entries: int
+    operation: str = ""
     model: str
     moment: datetime
     start: datetime | None = None
@@ -40,6 +42,7 @@ def of_order(order: Order, limits: ForceLimits, moment: datetime, *, reviewed_no
     return Criteria(
         categories=order.categories,
         most_entries=order.watchlist_max_entries,
+        operation=order.operation,
         model=order.model,
         moment=moment,
         start=order.window.start,

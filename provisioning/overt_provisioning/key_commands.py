@@ -7,23 +7,29 @@ from typing import Any
 from overt.protocol.envelope import key_id
 from overt.protocol.vocabulary import Role
 from overt.runtime.cli import OK, Failure
-from overt_provisioning import force, keyring, tokens
-from overt_provisioning.common import add_home, add_pin, group, passphrase, plainly, say
+from overt_provisioning import force, keyring, keys, tokens
+from overt_provisioning.common import add_home, add_secrets, group, passphrase, plainly, say
 
 _URI = "pkcs11:token=office;object=root?module-path=/usr/lib/softhsm/libsofthsm2.so"
 
 
 def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     """Register `key`."""
-    commands = group(subparsers, "key", "keys on a hardware token, and public parts of keys")
+    commands = group(subparsers, "key", "keys on a hardware token or kept elsewhere, and their public parts")
     new = commands.add_parser(
         "generate",
-        help="make an Ed25519 key on a token, from which it can never be taken",
-        description="Makes a key on a token named by a PKCS#11 URI (RFC 7512) and prints its public part.",
-        epilog=f"example:\n  overt-provision key generate '{_URI}'",
+        help="make an Ed25519 key on a token, from which it can never be taken, or in a file",
+        description=(
+            "Makes a key on a token named by a PKCS#11 URI (RFC 7512), or in a file, encrypted with a passphrase, and\n"
+            "prints its public part. For a key that the office is not to hold, its keeper does this on another machine."
+        ),
+        epilog=(
+            f"examples:\n  overt-provision key generate '{_URI}'\n"
+            "  overt-provision key generate file:second/keys/second_officer.key"
+        ),
     )
-    new.add_argument("uri", type=_token, help="pkcs11:token=…;object=…?module-path=…")
-    add_pin(new)
+    new.add_argument("where", type=_place, help="pkcs11:token=…;object=…?module-path=… or file:…")
+    add_secrets(new)
     new.add_argument("--json", action="store_true", help="print JSON")
     new.set_defaults(handler=plainly(_generate))
     show = commands.add_parser(
@@ -68,15 +74,18 @@ def places(arguments: argparse.Namespace) -> dict[Role, str]:
     for text in arguments.key:
         name, equals, where = text.partition("=")
         if not equals or name not in set(Role) or Role(name) in found:
-            raise Failure(f"expected each --key as ROLE=WHERE, with a role once ({', '.join(Role)}), found {name!r}")
+            raise Failure(f"expected each --key as ROLE=WHERE, with a role once: {', '.join(Role)}")
         keyring.check(Role(name), where)
         found[Role(name)] = where
     return found
 
 
 def _generate(arguments: argparse.Namespace) -> int:
-    key = tokens.parse(arguments.uri)
-    public = tokens.generate(key, passphrase(arguments).pin)
+    secrets = passphrase(arguments)
+    if arguments.where.startswith(keyring.FILE):
+        public = keys.generate(Path(arguments.where.removeprefix(keyring.FILE)), secrets)
+    else:
+        public = tokens.generate(tokens.parse(arguments.where), secrets.pin)
     _print(arguments, public)
     return OK
 
@@ -94,6 +103,11 @@ def _show(arguments: argparse.Namespace) -> int:
 
 def _print(arguments: argparse.Namespace, public: str) -> None:
     say(arguments, f"public:{public}\nkey id {key_id(public)}", public=public, keyid=key_id(public))
+
+
+def _place(text: str) -> str:
+    """Check the shape early."""
+    return text if text.removeprefix(keyring.FILE) and text.startswith(keyring.FILE) else _token(text)
 
 
 def _token(text: str) -> str:

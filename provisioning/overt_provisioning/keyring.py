@@ -19,7 +19,7 @@ from overt.runtime.files import write_atomically
 from overt_provisioning.keys import KeyProblem
 
 FILE_NAME = "keys.toml"
-_FILE, _PUBLIC, _TOKEN = "file:", "public:", "pkcs11:"
+FILE, _PUBLIC, _TOKEN = "file:", "public:", "pkcs11:"
 _HEADING = """\
 # Where the key of each role is. A role that is not named here is in keys/<role>.key, encrypted with the passphrase.
 #   "pkcs11:token=…;object=…?module-path=…"  on a token; its PIN is asked for, or read from --pin-file
@@ -84,7 +84,7 @@ def check(role: Role, where: str) -> None:
             msgspec.convert(where.removeprefix(_PUBLIC), fields.PublicKeyHex)
         except msgspec.ValidationError as error:
             raise KeyProblem(f"{role.value}: expected public: and 64 hexadecimal digits") from error
-    elif not where.removeprefix(_FILE) or not where.startswith(_FILE):
+    elif not where.removeprefix(FILE) or not where.startswith(FILE):
         raise KeyProblem(f"{role.value}: expected a key named by pkcs11:…, public:… or file:…, found another text")
 
 
@@ -95,4 +95,4 @@ def public_in(where: str) -> str | None:
 
 def file_in(home: Path, where: str) -> Path | None:
     """Return the file that a place is, when it is one."""
-    return home / where.removeprefix(_FILE) if where.startswith(_FILE) else None
+    return home / where.removeprefix(FILE) if where.startswith(FILE) else None

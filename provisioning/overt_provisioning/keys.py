@@ -119,6 +119,22 @@ def save(path: Path, key: Private, passphrase: Passphrase | None) -> None:
     write_atomically(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption), mode=0o600)
 
 
+def generate(path: Path, passphrase: Passphrase) -> str:
+    """Make a new Ed25519 key in a file and return its public part.
+
+    Raises:
+        KeyProblem: There is a file already, or the passphrase cannot be had.
+        OSError: It could not be written.
+    """
+    if path.exists():
+        raise KeyProblem(f"{path} is there already: a key is never overwritten")
+    key = Ed25519PrivateKey.generate()
+    passphrase.get()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    save(path, key, passphrase)
+    return key.public_key().public_bytes_raw().hex()
+
+
 def load(path: Path, passphrase: Passphrase) -> Private:
     """Read a private key.
 

@@ -6,9 +6,10 @@ temporary files, so that neither memory nor an interrupted run keeps them.
 
 import base64
 import html
+import re
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -129,6 +130,7 @@ def _content(file: IO[bytes]) -> Iterator[bytes]:
 
 def _summary(tally: Tally, criteria: Criteria, made: datetime) -> str:
     facts = {
+        "Operation": criteria.operation,
         "Made": f"{made:%Y-%m-%d %H:%M} UTC",
         "Model": f"{criteria.model[:12]}…",
         "Categories permitted (O2)": ", ".join(criteria.categories),
@@ -140,9 +142,11 @@ def _summary(tally: Tally, criteria: Criteria, made: datetime) -> str:
         "Rows with a note": f"{tally.notes:,}",
     }
     rows = "".join(f'<tr><th scope="row">{_text(k)}</th><td>{_text(v or "none")}</td></tr>\n' for k, v in facts.items())
+    named = " ".join([*facts, *(ADVICE[reason].obligation or "" for reason in tally.reasons)])
     return (
         f'<h2 id="summary">Summary</h2>\n<table class="facts"><tbody>\n{rows}</tbody></table>\n'
         + _reasons(tally.reasons)
+        + "".join(f'<p class="file">{_text(line)}.</p>\n' for line in legend(named))
         + _lost(tally.asked - tally.people)
     )
 
@@ -151,29 +155,30 @@ def _reasons(reasons: Counter[Reason]) -> str:
     if not reasons:
         return "<p>Nothing was refused.</p>\n"
     rows = "".join(
-        f'<tr><th scope="row">{_text(ADVICE[reason].title)}</th><td class="number">{number:,}</td>'
-        f"<td>{_text(ADVICE[reason].obligation or '')}</td><td>{_text(ADVICE[reason].todo)}</td></tr>\n"
+        f'<tr><th scope="row">{_text(ADVICE[reason].title)}</th><td class="number" data-name="Rows: ">{number:,}</td>'
+        f'<td data-name="Obligation: ">{_text(ADVICE[reason].obligation or "")}</td>'
+        f'<td data-name="What to do: ">{_text(ADVICE[reason].todo)}</td></tr>\n'
         for reason, number in reasons.most_common()
     )
     return (
-        "<table><caption>Why rows were refused (a row can have several reasons)</caption>\n"
+        '<table class="reasons"><caption>Why rows were refused (a row can have several reasons)</caption>\n'
         '<thead><tr><th scope="col">Reason</th><th scope="col" class="number">Rows</th>'
         '<th scope="col">Obligation</th><th scope="col">What to do</th></tr></thead>\n'
-        f"<tbody>\n{rows}</tbody></table>\n{_legend(reasons)}"
+        f"<tbody>\n{rows}</tbody></table>\n"
     )
-
-
-def _legend(reasons: Iterable[Reason]) -> str:
-    named = " ".join(ADVICE[reason].obligation or "" for reason in reasons)
-    return "".join(f'<p class="file">{_text(line)}.</p>\n' for line in legend(named))
 
 
 def _lost(references: set[str]) -> str:
     if not references:
         return ""
-    shown = ", ".join(sorted(references)[:50])
+    shown = ", ".join(sorted(references, key=_as_counted)[:50])
     more = f" and {len(references) - 50:,} more" if len(references) > 50 else ""  # noqa: PLR2004 - as many as are shown
     return f"<p><strong>Without any usable image:</strong> {_text(shown)}{more}</p>\n"
+
+
+def _as_counted(reference: str) -> list[tuple[int, str]]:
+    """Put v-2 before v-10."""
+    return [(int(part), "") if part.isdecimal() else (-1, part) for part in re.split(r"(\d+)", reference)]
 
 
 def _refused(judged: Judged) -> str:
@@ -209,7 +214,7 @@ def _picture(judged: Judged) -> str:
     if judged.picture is None:
         return '<span class="none">no picture</span>'
     data = base64.b64encode(judged.picture).decode()
-    return f'<img alt="Image of row {judged.line.row}" loading="lazy" src="data:image/jpeg;base64,{data}">'
+    return f'<img alt="Image of row {judged.line.row}" decoding="async" src="data:image/jpeg;base64,{data}">'
 
 
 def _text(value: str) -> str:

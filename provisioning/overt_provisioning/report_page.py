@@ -15,7 +15,7 @@ body { font: 1rem/1.45 system-ui, sans-serif; color: #1a1a1a; background: #fff; 
   padding: 0 1.5rem 3rem; }
 h1 { font-size: 1.7rem; margin: 1.5rem 0 .5rem; }
 h2 { font-size: 1.3rem; margin: 2.2rem 0 .6rem; border-bottom: 2px solid #1a1a1a; }
-h3 { font-size: 1rem; margin: 0; overflow-wrap: anywhere; }
+h3 { font-size: 1em; margin: 0; overflow-wrap: anywhere; }
 a { color: #003c82; }
 a:focus-visible { outline: 3px solid #b30059; outline-offset: 2px; }
 .warning { border: 3px solid #8c0000; padding: .7rem 1rem; }
@@ -31,9 +31,10 @@ ol.rows li { display: grid; grid-template-columns: 14rem 1fr; gap: 1rem; padding
   border-bottom: 1px solid #8a8a8a; break-inside: avoid; }
 ol.faces { display: grid; grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); gap: 1rem; }
 ol.faces li { display: grid; grid-template-columns: 7rem 1fr; gap: .8rem; break-inside: avoid; }
-li img { max-width: 100%; height: auto; align-self: start; justify-self: start; border: 1px solid #8a8a8a; }
+li img { max-width: 100%; max-height: 11rem; width: auto; height: auto;
+  align-self: start; justify-self: start; border: 1px solid #8a8a8a; }
 .none { border: 1px dashed #6b6b6b; color: #4d4d4d; width: 7rem; height: 7rem; display: grid; place-content: center; }
-.file { margin: 0 0 .4rem; color: #4d4d4d; font-size: .9rem; overflow-wrap: anywhere; }
+.file { margin: 0 0 .4rem; color: #4d4d4d; font-size: .9em; overflow-wrap: anywhere; }
 li p { margin: 0; }
 dl { margin: 0; }
 dt { font-weight: bold; color: #8c0000; }
@@ -41,7 +42,18 @@ dt.note { color: #003c82; }
 dd { margin: 0; overflow-wrap: anywhere; }
 dd + dd { margin-bottom: .5rem; }
 dd + dd::before { content: "What to do: "; font-weight: bold; }
-@media (max-width: 40rem) { ol.rows li { grid-template-columns: 1fr; } }
+@media (max-width: 40rem) {
+  body { padding: 0 1rem 2rem; }
+  ol.rows li { grid-template-columns: 1fr; }
+  ol.faces { grid-template-columns: 1fr; }
+  .reasons thead { position: absolute; clip-path: inset(50%); }
+  .reasons tr { display: block; padding: .5rem 0; border-bottom: 1px solid #8a8a8a; }
+  .reasons th, .reasons td { display: block; border: 0; padding: 0; text-align: left; }
+  .reasons td:empty { display: none; }
+  .reasons td[data-name]::before { content: attr(data-name); }
+}
+@page { margin: 15mm; @bottom-center {
+  content: "Holds images of people. Must not leave the office."; font: 9pt sans-serif; } }
 @media print {
   body { max-width: none; padding: 0; font-size: 10pt; }
   nav { display: none; }

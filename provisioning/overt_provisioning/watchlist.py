@@ -125,6 +125,7 @@ def _of_form(path: Path, limits: ForceLimits) -> Criteria:
     return Criteria(
         categories=tuple(filled.watchlist.categories),
         most_entries=filled.watchlist.maximum_entries,
+        operation=filled.operation,
         model=form.find_model(filled.recognition.catalogue, filled.recognition.model, path.parent),
         moment=now(),
         start=form.find_start(filled.window),

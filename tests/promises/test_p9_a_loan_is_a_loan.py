@@ -1,13 +1,6 @@
 """Promise 9, played with the commands of docs/loans.md in an empty folder: two forces, one unit, two days."""
 
-import contextlib
 import json
-import re
-import shutil
-import subprocess
-import sys
-import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,80 +14,22 @@ from overt.protocol.vocabulary import Ending, Kind, Role
 from overt.warden.store import Store
 from overt_provisioning.keys import Passphrase, signer
 from tests.builders import make_entry, make_template, utc_now
-from tests.test_house import ROOT
+from tests.stage import Stage, blocks
 
-BIN = Path(sys.executable).parent
 LENDER, BORROWER = "lending-force", "borrowing-force"
-PAPERS = ("impact-assessment", "equality-assessment", "policy")
-
-
-def blocks() -> list[list[str]]:
-    """The guide's commands, block by block."""
-    found = re.findall(r"```\n(.*?)```", (ROOT / "docs" / "loans.md").read_text(), re.DOTALL)
-    return [block.strip().splitlines() for block in found]
-
-
-class Stage:
-    """An empty folder, and the unit's warden when it runs. The sockets' folder has a short name."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.run = Path(tempfile.mkdtemp(prefix="overt-test-"))
-        (folder / "run").symlink_to(self.run)
-        for name in ("lender", "borrower"):
-            (folder / f"{name}.pass").write_text(f"canary-{name}-passphrase\n")
-        self.warden: subprocess.Popen[bytes] | None = None
-        self.said = ""
-
-    def type(self, *lines: str) -> None:
-        for line in lines:
-            command = ["bash", "-c", f'PATH="{BIN}:$PATH"; {line}']
-            done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=False)
-            self.said += done.stdout + done.stderr
-            assert done.returncode == 0, (line, done.stdout, done.stderr)
-
-    def start(self) -> None:
-        command = [str(BIN / "overt-camera"), "warden", "--state", "unit", "--run", "run"]
-        self.warden = subprocess.Popen(command, cwd=self.folder, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 15
-        while subprocess.run(self._status(), cwd=self.folder, capture_output=True, check=False).returncode:
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        if self.warden is not None:
-            self.warden.terminate()
-            assert self.warden.wait(10) == 0
-            self.warden = None
-
-    def status(self) -> dict[str, object]:
-        found = json.loads(subprocess.run(self._status(), cwd=self.folder, capture_output=True, check=True).stdout)
-        return dict(found)
-
-    def _status(self) -> list[str]:
-        return [str(BIN / "overt-camera"), "status", "--run", "run", "--json"]
-
-    def fill_in_the_order(self, recipient: str) -> None:
-        """What an officer writes into the form."""
-        (self.folder / "papers").mkdir()
-        for name in PAPERS:
-            (self.folder / "papers" / f"{name}.pdf").write_bytes(name.encode())
-        form = self.folder / "order.toml"
-        text = form.read_text().replace("age1…", recipient)
-        form.write_text(text.replace('catalogue = "models/catalogue.toml"', f'model = "{"a" * 64}"'))
 
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     stage = Stage(tmp_path)
+    for name in ("lender", "borrower"):
+        (tmp_path / f"{name}.pass").write_text(f"canary-{name}-passphrase\n")
     yield stage
-    with contextlib.suppress(AssertionError):
-        stage.stop()
-    shutil.rmtree(stage.run, ignore_errors=True)
+    stage.close()
 
 
 def test_p9_two_forces_one_unit_as_the_guide_says(stage: Stage) -> None:
-    lending, borrowing, loan, handing_over, enrolling, ordering, ending = blocks()
+    lending, borrowing, loan, handing_over, enrolling, ordering, ending = blocks("loans.md")
     stage.type(*lending, *borrowing, *loan)
     for words in ("lends unit-1 to borrowing-force", "can neither order", "erases everything of borrowing-force's"):
         assert words in stage.said
@@ -106,7 +41,7 @@ def test_p9_two_forces_one_unit_as_the_guide_says(stage: Stage) -> None:
 
     room, recipient = sealing.new_identity()
     stage.type(ordering[0])
-    stage.fill_in_the_order(recipient)
+    stage.fill_in_the_order(recipient, "a" * 64)
     stage.start()
     stage.type(*ordering[1:])
     template, kept = make_template(), _kept(stage)
@@ -117,10 +52,7 @@ def test_p9_two_forces_one_unit_as_the_guide_says(stage: Stage) -> None:
     kept |= _kept(stage)
 
     stage.type(*ending)
-    deadline = time.monotonic() + 10
-    while stage.status()["lender"] is not None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    stage.until(lambda: stage.status()["lender"] is None)
     assert stage.status()["force"] == LENDER
     assert stage.status()["state"] == "idle"
     stage.stop()
@@ -190,7 +122,7 @@ def _assert_useless_to_the_lender(kept: set[bytes], stage: Stage) -> None:
 
 
 def test_p9_no_key_is_on_both_sides(stage: Stage) -> None:
-    lending, borrowing, *_ = blocks()
+    lending, borrowing, *_ = blocks("loans.md")
     stage.type(lending[0], *borrowing)
     charters = [json.loads(_payload(stage.folder / name / "charter.json")) for name in ("lender", "borrower")]
     assert not set(charters[0]["keys"]) & set(charters[1]["keys"])

@@ -135,3 +135,20 @@ def test_a_failure_half_way_leaves_nothing_of_the_force(tmp_path: Path) -> None:
 def test_the_passphrase_cannot_be_given_on_the_command_line() -> None:
     refused_by_parser = run("force", "create", "--force", FORCE, "--title", "T", "--passphrase", "x" * 20)
     assert refused_by_parser.code == cli.BAD_INPUT
+
+
+def test_a_key_in_a_file_is_encrypted_never_overwritten_and_signs_where_it_is(tmp_path: Path) -> None:
+    """For a post whose key the office is not to hold, and which has no token."""
+    file, passphrase = tmp_path / "second" / "keys" / "second_officer.key", tmp_path / "pass"
+    command = ("key", "generate", f"file:{file}", "--passphrase-file", passphrase)
+    refused(run(*command), 2, "cannot read the passphrase")
+    passphrase.write_text(PASSPHRASE)
+    said = run(*command)
+    assert said.code == 0
+    made = file.read_bytes()
+    assert made.startswith(b"-----BEGIN ENCRYPTED PRIVATE KEY-----")
+    assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    refused(run(*command), 2, "never overwritten")
+    assert file.read_bytes() == made
+    shown = run("key", "show", "--home", tmp_path / "second", "--role", "second_officer", *command[-2:])
+    assert shown.out == said.out

@@ -17,15 +17,11 @@ from overt.protocol.vocabulary import Role
 from overt_provisioning import keyring, tokens
 from overt_provisioning.keys import KeyProblem, Passphrase, save
 from tests.builders import utc_now
+from tests.provisioning import softhsm
 from tests.provisioning.office import FORCE, PASSPHRASE, Office, Said, new_unit, refused, run, snapshot
 
-pytest.importorskip("pkcs11")
-MODULES = [Path(folder) / "softhsm" / "libsofthsm2.so" for folder in ("/usr/lib", "/usr/lib64", "/usr/local/lib")]
-MODULE = next((path for path in MODULES if path.exists()), None)
-pytestmark = pytest.mark.skipif(
-    MODULE is None or shutil.which("softhsm2-util") is None,
-    reason="SoftHSM is not installed: keys on tokens are not tested",
-)
+MODULE = softhsm.MODULE
+pytestmark = softhsm.needed
 PIN, WRONG_PIN = "canary-pin-4711", "canary-pin-4712"
 
 
@@ -34,11 +30,8 @@ class Token:
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.pin_file = folder, folder / "pin"
-        (folder / "tokens").mkdir()
         self.pin_file.write_text(PIN + "\n")
-        (folder / "softhsm2.conf").write_text(f"directories.tokendir = {folder / 'tokens'}\nlog.level = ERROR\n")
-        command = ["softhsm2-util", "--init-token", "--free", "--label", "office", "--pin", PIN, "--so-pin", "so-pin-1"]
-        subprocess.run(command, check=True, capture_output=True, env=self.environment)
+        softhsm.make(folder, "office", PIN)
 
     @property
     def environment(self) -> dict[str, str]:

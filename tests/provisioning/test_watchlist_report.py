@@ -26,6 +26,7 @@ from overt_provisioning import progress
 from overt_provisioning.criteria import Criteria
 from overt_provisioning.drafting import Judged, Line
 from overt_provisioning.findings import Finding, Reason
+from overt_provisioning.obligations import OBLIGATIONS
 from overt_provisioning.report import Page, Tally
 from overt_provisioning.thumbnails import make
 from tests.builders import utc_now
@@ -61,7 +62,9 @@ class Read(HTMLParser):
 
 
 def criteria() -> Criteria:
-    return Criteria(categories=(Category.VOLUNTEER,), most_entries=9, model="a" * 64, moment=utc_now())
+    return Criteria(
+        operation="EXERCISE-1", categories=(Category.VOLUNTEER,), most_entries=9, model="a" * 64, moment=utc_now()
+    )
 
 
 def page_of(folder: Path, *judged: Judged) -> str:
@@ -89,7 +92,48 @@ def test_the_report_says_whose_it_is_what_became_of_each_row_and_what_to_do(tmp_
     for words in ("must not leave the office", "1 of 2", "Blurred", "found it blurred", "Use a sharper image", "v-2"):
         assert words in page.text
     assert "Without any usable image: v-1" in page.text
+    assert "EXERCISE-1" in page.text
+    for name in ("O2", "O5", "O9", "O19"):
+        assert f"{name}: {OBLIGATIONS[name]}" in page.text
     assert stat.S_IMODE((tmp_path / "report.html").stat().st_mode) == 0o600
+
+
+def test_those_without_an_image_are_named_as_people_count(tmp_path: Path) -> None:
+    page = Read(page_of(tmp_path, *(refused_row(n, f"v-{n}") for n in (10, 9, 2)), refused_row(1, "x²-1")))
+    assert "Without any usable image: v-2, v-9, v-10, x²-1" in page.text
+
+
+def test_a_printed_page_says_that_it_must_stay_and_shows_every_picture(tmp_path: Path) -> None:
+    picture = make(np.full((200, 200, 3), 90, np.uint8), ())
+    text = page_of(tmp_path, accepted_row(picture=picture))
+    assert re.search(r'@page \{[^}]*@bottom-center \{\s*content: "Holds images of people. Must not leave', text)
+    assert "loading=" not in text, "what is loaded late is not printed"
+
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not installed: the report's layout is not tested")
+@pytest.mark.parametrize("width", [320, 390, 1200])
+def test_nothing_is_wider_than_the_screen(tmp_path: Path, width: int) -> None:
+    """WCAG 2.2, 1.4.10: everything can be read at a width of 320 pixels without scrolling sideways."""
+    picture = make(np.full((300, 200, 3), 90, np.uint8), ())
+    long = "a-reference-that-has-no-space-in-it-and-is-as-long-as-any-can-be"
+    lines = [Judged(refused_row(reference=long, image=f"{long}.jpg").line, picture), accepted_row(long, picture)]
+    page_of(tmp_path, *lines)
+    (tmp_path / "frame.html").write_text(
+        f'<!DOCTYPE html><iframe src="report.html" style="width: {width}px; height: 900px; border: 0"></iframe>'
+        "<script>onload = () => { const seen = frames[0].document.documentElement;"
+        "document.title = `${seen.clientWidth} ${seen.scrollWidth}`; }</script>"
+    )
+    command = [str(CHROMIUM), "--headless=new", "--no-sandbox", "--disable-gpu", "--allow-file-access-from-files"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=3000", "--dump-dom"]
+    done = subprocess.run(
+        [*command, (tmp_path / "frame.html").as_uri()], capture_output=True, text=True, check=True, timeout=60
+    )
+    shown = re.search(r"<title>(\d+) (\d+)</title>", done.stdout)
+    assert shown, done.stdout[-500:]
+    assert 0 < int(shown[2]) <= int(shown[1]) <= width
 
 
 def test_nothing_in_a_manifest_becomes_markup(tmp_path: Path) -> None:
