@@ -8,13 +8,13 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from overt.protocol import authority, envelope, evidence, limits
+from overt.protocol import envelope, evidence, limits
 from overt.protocol.documents import Assurance, Charter, Figures, Measurement
 from overt.protocol.errors import ProtocolError
 from overt.protocol.vocabulary import Characteristic, Kind, Role
 from overt.runtime.cli import NEGATIVE, OK
 from overt.runtime.files import write_atomically
-from overt_provisioning import force, form, keys
+from overt_provisioning import assurance, force, form, keys
 from overt_provisioning.common import add_home, add_new, countersigned, group, now, passphrase, plainly, say
 from overt_provisioning.form import FormProblem, PaperForm, find_model, paper
 from overt_provisioning.obligations import legend
@@ -260,7 +260,7 @@ def _countersign(arguments: argparse.Namespace) -> int:
 def _check(arguments: argparse.Namespace) -> int:
     charter = force.read_charter(arguments.charter)
     try:
-        checked = authority.check_assurance(arguments.report.read_bytes(), charter, now())
+        checked = assurance.read(arguments.report, charter, now())
     except ProtocolError as error:
         say(
             arguments, f"a unit would refuse this report: {error}", accepted=False, code=error.code, detail=error.detail

@@ -108,8 +108,8 @@ def _short(digest: str) -> str:
     return f"{digest[:12]}…"
 
 
-def _many(count: int, one: str) -> str:
-    return f"{count} {one}" if count == 1 else f"{count} {one}s"
+def _many(count: int, one: str, more: str | None = None) -> str:
+    return f"{count} {one}" if count == 1 else f"{count} {more or one + 's'}"
 
 
 def _state(facts: dict[str, Any]) -> str:
@@ -143,11 +143,10 @@ _TOLD: dict[Event, Callable[[dict[str, Any]], str]] = {
     ),
     Event.ORDER_CANCELLED: lambda f: f"An officer cancelled the order {_short(f['order'])}: {f['reason']}.",
     Event.WATCHLIST_ACCEPTED: lambda f: (
-        f"Took the watchlist {_short(f['watchlist'])}: {f['entries']} {'entry' if f['entries'] == 1 else 'entries'}."
+        f"Took the watchlist {_short(f['watchlist'])}: {_many(f['entries'], 'entry', 'entries')}."
     ),
     Event.WATCHLIST_REPLACED: lambda f: (
-        f"Replaced the watchlist by {_short(f['watchlist'])}: {f['entries']} "
-        f"{'entry' if f['entries'] == 1 else 'entries'}."
+        f"Replaced the watchlist by {_short(f['watchlist'])}: {_many(f['entries'], 'entry', 'entries')}."
     ),
     Event.WATCHLIST_UNREADABLE: lambda _: "The watchlist that was kept could not be opened again; it is not used.",
     Event.RECOGNITION_BEGAN: lambda f: (

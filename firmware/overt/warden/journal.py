@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from overt.protocol import limits
 from overt.protocol.audit import Event, Fact, Moment
+from overt.protocol.documents import Window
 from overt.protocol.vocabulary import ClockQuality
 from overt.runtime import log
 from overt.warden.clock import DRIFT
@@ -59,6 +60,13 @@ class Journal:
         """Return the latest that the time can be while it is known, else `at_least`: by this, what ends has ended."""
         at = self.moment()
         return at.time + self._clock.error() if at.trusted else self.at_least()
+
+    def within(self, window: Window) -> datetime:
+        """Return the time, or the nearest to it in a window that something kept was accepted for.
+
+        It is for judging it again: without a network a clock begins in the past.
+        """
+        return min(max(self.now(), window.start), window.end - timedelta(seconds=1))
 
     def now(self) -> datetime:
         """Return the time."""

@@ -4,7 +4,7 @@ The end is recoverable after a power cut at any point: it is marked, the borrowe
 as every deployment is, then what is kept of the loan is erased, and the return is certified to both forces.
 """
 
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from overt.protocol import authority
 from overt.protocol.audit import Event
@@ -144,8 +144,7 @@ class Lending:
         """Check a kept loan again, at a time within its window: what the disk says is not believed."""
         if lent.loan is None or lent.charter is None or lent.charter.force != lent.loan.borrower:
             return False
-        window = lent.loan.window  # and no earlier than it: without a network a clock begins in the past
-        moment = min(max(self._journal.now(), window.start), window.end - timedelta(seconds=1))
+        moment = self._journal.within(lent.loan.window)
         try:
             authority.check_loan(lent.data, self._vault.home, moment)
             authority.check_loan_for_unit(lent.loan, self._vault.config.unit, self._vault.public)

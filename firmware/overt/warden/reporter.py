@@ -97,9 +97,9 @@ class Reporter:
         )
         self._announce(Up.HEALTH, self._vault.sign(health))
 
-    def announce_checkpoint(self, deployment: Deployment | None) -> None:
+    def announce_checkpoint(self, deployment: Deployment | None, *, keep: bool) -> None:
         """Publish the head of the audit log, so that a log cut short later shows; an hourly one is kept here too."""
-        self._announce(Up.CHECKPOINT, self.checkpoint(deployment, keep=time.monotonic() >= self._keep_due))
+        self._announce(Up.CHECKPOINT, self.checkpoint(deployment, keep=keep or time.monotonic() >= self._keep_due))
 
     def checkpoint(self, deployment: Deployment | None, *, keep: bool) -> bytes:
         """Return a signed checkpoint of the log as it is, and keep it if that is wanted."""

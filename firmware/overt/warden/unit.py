@@ -6,7 +6,6 @@ its `Ports`.
 
 import time
 from dataclasses import replace
-from datetime import timedelta
 from typing import Protocol
 
 from overt import __version__
@@ -85,14 +84,15 @@ class Unit:
             if isinstance(kept, Unreadable) or self.in_hand is not None:
                 self._ender.give_up(kept.digest, Ending.KEY_LOST)
                 continue
-            if self._still_lawful(kept) and self._store.find(kept.digest, Event.ORDER_ACCEPTED) is None:
+            lawful = self._still_lawful(kept)
+            if lawful and self._store.find(kept.digest, Event.ORDER_ACCEPTED) is None:
                 # A power cut came between keeping and logging it: nobody was told that it was accepted.
                 self._vault.erase(kept.digest)
                 continue
             self.take_up(kept)
             if self.lending.is_over:
                 self.end(Ending.LOAN_OVER)
-            elif self._still_lawful(kept):
+            elif lawful:
                 self._reload(kept)
             else:
                 self.end(Ending.TAMPER)
@@ -200,8 +200,7 @@ class Unit:
         """Give the unit back to its force, once a loan is over and nothing is in hand any more."""
         if self.lending.is_over and self.in_hand is None and self.lending.finish():
             self.announce_status()
-            self.checkpoint()
-            self.announce_checkpoint()
+            self.announce_checkpoint(keep=True)
 
     def _mark(self, why: Ending) -> None:
         if self.in_hand is not None and not self._marked:
@@ -227,8 +226,7 @@ class Unit:
 
     def _still_lawful(self, kept: Deployment) -> bool:
         """Check a kept order again, at a time within its window: what the disk says is not believed."""
-        window = kept.order.window  # and no earlier than it: without a network a clock begins in the past
-        moment = min(max(self.journal.now(), window.start), window.end - timedelta(seconds=1))
+        moment = self.journal.within(kept.order.window)
         try:
             authority.check_order(
                 kept.order_data, self._vault.charter, moment, lambda order: self._assurances.underlying(order, moment)
@@ -294,9 +292,9 @@ class Unit:
         """Publish the status."""
         self.reporter.announce_status(self.situation, self.in_hand, self._lamp.is_lit() is True)
 
-    def announce_checkpoint(self) -> None:
-        """Publish the head of the audit log."""
-        self.reporter.announce_checkpoint(self.in_hand)
+    def announce_checkpoint(self, *, keep: bool = False) -> None:
+        """Publish the head of the audit log, and keep it if that is wanted or due."""
+        self.reporter.announce_checkpoint(self.in_hand, keep=keep)
 
     def checkpoint(self) -> bytes:
         """Return the head of the audit log, signed, and keep it."""
@@ -357,8 +355,7 @@ class Unit:
         if self._ender.end(deployment, ending):
             self.in_hand = None
             self._advance(core.Erased())
-            self.checkpoint()
-            self.announce_checkpoint()
+            self.announce_checkpoint(keep=True)
             self._hand_back()
 
     def _conditions(self) -> Conditions:
