@@ -58,7 +58,7 @@ class Enrolled:
     """One still's outcome.
 
     Attributes:
-        template: (128,) float32, length 1.
+        template: (dimension of the embedder,) float32, length 1.
         quality: Of the face it was made from.
         box: Where that face is: left, top, width, height in pixels of the still.
     """
@@ -92,8 +92,6 @@ def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENR
         )
     box, points = found.boxes[0], found.points[0]
     aligned = align(frame, points)
-    faces = aligned[None]
-    template = np.zeros((1, embedder.dimension), np.float32)
     try:
         quality = assess(frame, box, points, aligned)
         why = gates.reason(quality)
@@ -101,13 +99,36 @@ def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENR
             raise EnrolmentRefused(why, _WHY[why].format(gates=gates, quality=quality), boxes)
         if found.scores[0] < SURELY_UPRIGHT and not _stands_upright(rgb, boxes[0], detector):
             raise EnrolmentRefused(Unsuitable.TILTED, _LYING, boxes)
-        embedder.embed(faces, template)
-        return Enrolled(template[0].copy(), quality, boxes[0])
+        return Enrolled(listed_template(frame, points, embedder), quality, boxes[0])
     finally:
         aligned.fill(0)
-        template.fill(0)
         embedder.flush()
         detector.flush()
+
+
+def listed_template(frame: Frame, points: Floats, embedder: Embedder) -> Floats:
+    """Make the template of a listed person from a face in a still.
+
+    Args:
+        frame: The still, see `frame_from_rgb`.
+        points: (5, 2) float32: the face's points, full-view pixels.
+        embedder: Makes templates.
+
+    Returns:
+        (embedder.dimension,) float32, length 1.
+
+    Raises:
+        BadPoints: See `align.similarity`.
+        BadModel: The engine failed.
+    """
+    faces = align(frame, points)[None]
+    template = np.zeros((1, embedder.dimension), np.float32)
+    try:
+        embedder.embed(faces, template)
+        return template[0].copy()
+    finally:
+        faces.fill(0)
+        template.fill(0)
 
 
 def _box(box: Floats) -> Box:
