@@ -92,7 +92,8 @@ def test_a_tiny_face_in_the_background_does_not_count() -> None:
     rgb = still({1: (20, 60, 300, 300), 2: (500, 20, 40, 40)})
     assert len(find_faces(rgb, StillDetector())[1]) == 2
     enrolled = enrol(rgb, StillDetector(), SimulatedEmbedder())
-    assert float(enrolled.template @ template_of(1)) > 0.8
+    likeness = [float(enrolled.template @ template_of(who)) for who in range(5)]
+    assert max(likeness) == likeness[1] > 0.6  # the mean with a mirror image, whose template here is another's
 
 
 def test_a_small_face_is_refused_with_what_is_needed() -> None:

@@ -92,7 +92,7 @@ class Workshop:
 
     def pin_what_is_built(self) -> None:
         self.pin()
-        built = convert_all(load_catalogue(self.catalogue)[0], self.cache)
+        built = convert_all(self.catalogue, self.cache)
         self.pin(**{one.artefact.role: one.sha256 for one in built})
 
     def build(self) -> bool:
@@ -200,7 +200,7 @@ def test_the_command_line_says_in_one_line_what_is_wrong(
 
 def test_a_converted_model_is_compared_with_its_original_and_not_with_another(workshop: Workshop) -> None:
     workshop.pin()
-    one, other = convert_all(load_catalogue(workshop.catalogue)[0], workshop.cache)
+    one, other = convert_all(workshop.catalogue, workshop.cache)
     picture = np.full((SIZE, SIZE, 3), 77, np.uint8)
     reference = Reference(workshop.zoo.content["zoo/detector.onnx"], SIZE, SIZE)
     right = compare(one.artefact, one.content, reference, [picture])

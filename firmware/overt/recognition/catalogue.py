@@ -115,6 +115,10 @@ class Artefact(Value, frozen=True, kw_only=True):
         licence_source: Where that is written.
         input: What it takes.
         outputs: What it gives.
+        centre: How many times the shift of the network's last batch norm is taken from what it gives; 0 leaves it as
+            published.
+        ranges: Beside the catalogue, the file with the ranges of activations for computing in 8-bit integers; none for
+            floats.
         sha256: Of the file.
         notes: Where its figures come from, and what to know.
     """
@@ -128,6 +132,8 @@ class Artefact(Value, frozen=True, kw_only=True):
     licence_source: Line
     input: Input
     outputs: Annotated[tuple[Output, ...], Meta(min_length=1, max_length=32)]
+    centre: Annotated[float, Meta(ge=0, le=4)] = 0.0
+    ranges: FileName | None = None
     sha256: Digest
     notes: Text
 

@@ -8,7 +8,7 @@ from overt.recognition.align import align
 from overt.recognition.arrays import Bytes, Floats, is_image
 from overt.recognition.detect import Detections, decode, plausible, suppress
 from overt.recognition.engine import Detector, Embedder
-from overt.recognition.errors import BadFrame, EnrolmentRefused, Unsuitable
+from overt.recognition.errors import BadFrame, BadModel, EnrolmentRefused, Unsuitable
 from overt.recognition.frame import LUMA_WEIGHTS, Frame
 from overt.recognition.quality import Gates, Quality, assess
 
@@ -107,7 +107,10 @@ def enrol(rgb: Bytes, detector: Detector, embedder: Embedder, gates: Gates = ENR
 
 
 def listed_template(frame: Frame, points: Floats, embedder: Embedder) -> Floats:
-    """Make the template of a listed person from a face in a still.
+    """Make the template of a listed person from a face in a still: the mean of the face's and its mirror image's.
+
+    A network sees a face and its mirror image a little differently; their mean is nearer to the person's other pictures
+    (docs/accuracy.md). A still has time for that; a passing face is embedded once.
 
     Args:
         frame: The still, see `frame_from_rgb`.
@@ -121,14 +124,19 @@ def listed_template(frame: Frame, points: Floats, embedder: Embedder) -> Floats:
         BadPoints: See `align.similarity`.
         BadModel: The engine failed.
     """
-    faces = align(frame, points)[None]
-    template = np.zeros((1, embedder.dimension), np.float32)
+    faces = np.repeat(align(frame, points)[None], 2, axis=0)
+    faces[1] = faces[1, :, ::-1].copy()
+    templates = np.zeros((2, embedder.dimension), np.float32)
     try:
-        embedder.embed(faces, template)
-        return template[0].copy()
+        embedder.embed(faces, templates)
+        mean = templates.sum(axis=0)
+        length = np.float32(np.linalg.norm(mean))
+        if not length > 0:
+            raise BadModel("expected a face and its mirror image to have templates alike, found opposite ones")
+        return np.asarray(mean / length, np.float32)
     finally:
         faces.fill(0)
-        template.fill(0)
+        templates.fill(0)
 
 
 def _box(box: Floats) -> Box:

@@ -10,6 +10,7 @@ from overt.runtime.files import write_atomically
 from overt_tools.fetch import fetch
 
 from .errors import ModelsError, WrongArtefact
+from .quantise import Ranges, read_ranges
 
 Report = Callable[[str], None]
 
@@ -60,22 +61,41 @@ def is_up_to_date(catalogue: cat.Catalogue, data: bytes, out: Path) -> bool:
     return True
 
 
-def convert_all(catalogue: cat.Catalogue, cache: Path, report: Report = lambda _: None) -> list[Built]:
-    """Fetch what artefacts are made from, and convert it.
+def load_ranges(catalogue_path: Path, artefact: cat.Artefact) -> Ranges | None:
+    """Read the ranges of an artefact that computes in integers, from beside the catalogue; None for one that does not.
 
     Raises:
+        ModelsError: they are missing, or not of the expected form.
+    """
+    if artefact.ranges is None:
+        return None
+    path = catalogue_path.parent / artefact.ranges
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ModelsError(f"expected the ranges of {artefact.name} in {path}: {error.strerror}") from error
+    return read_ranges(data)
+
+
+def convert_all(catalogue_path: Path, cache: Path, report: Report = lambda _: None) -> list[Built]:
+    """Fetch what the artefacts of a catalogue are made from, and convert it.
+
+    Raises:
+        ModelsError: the catalogue or its ranges cannot be read.
+        BadCatalogue: the catalogue is not of the expected form.
         FetchError: a source cannot be had.
         CannotConvert: a source is not what the converter knows.
     """
     from .convert import convert  # noqa: PLC0415 - loads the file format's schema, which an up-to-date build never needs
 
+    catalogue, _ = load_catalogue(catalogue_path)
     built = []
     for source in catalogue.source:
         artefacts = [artefact for artefact in catalogue.artefact if artefact.source == source.name]
         files = fetch(source, cache, report).files if artefacts else {}
         for artefact in artefacts:
             report(f"converting {artefact.name}")
-            content = convert(files[artefact.member].read_bytes(), artefact)
+            content = convert(files[artefact.member].read_bytes(), artefact, load_ranges(catalogue_path, artefact))
             built.append(Built(artefact, content, hashlib.sha256(content).hexdigest()))
     return built
 
@@ -97,7 +117,7 @@ def build(catalogue_path: Path, out: Path, cache: Path, report: Report = lambda 
     catalogue, data = load_catalogue(catalogue_path)
     if is_up_to_date(catalogue, data, out):
         return False
-    built = convert_all(catalogue, cache, report)
+    built = convert_all(catalogue_path, cache, report)
     for one in built:
         if one.sha256 != one.artefact.sha256:
             raise WrongArtefact(

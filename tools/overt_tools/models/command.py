@@ -10,6 +10,7 @@ from typing import Any
 from overt.recognition import catalogue as cat
 from overt.recognition.errors import RecognitionError
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure, Parser
+from overt.runtime.files import write_atomically
 from overt_tools.fetch import DEFAULT_CACHE, FetchError
 
 from .build import build, convert_all, load_catalogue
@@ -48,6 +49,15 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         epilog="example:\n  overt-tools models verify --models build/models",
     )
     comparing.set_defaults(handler=_verify)
+    measuring = commands.add_parser(
+        "calibrate",
+        help="measure the ranges that an embedder in integers needs",
+        description="Measure on the demonstration footage's faces how far each activation reaches, and write it beside "
+        "the catalogue. Ranges measured again differ a little, and so does the model: enter its digest, then verify.",
+        epilog="example:\n  overt-tools models calibrate sface-int8",
+    )
+    measuring.add_argument("artefact", metavar="ARTEFACT", help="its name in the catalogue")
+    measuring.set_defaults(handler=_calibrate)
     showing = commands.add_parser(
         "show",
         help="list what the catalogue names",
@@ -55,13 +65,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         epilog="example:\n  overt-tools models show --json",
     )
     showing.set_defaults(handler=_show)
-    for command in (making, comparing, showing):
+    for command in (making, comparing, measuring, showing):
         command.add_argument("--catalogue", type=Path, default=DEFAULT_CATALOGUE, help="default: %(default)s")
         command.add_argument("--json", action="store_true", help="print one JSON object")
-    for command in (making, comparing):
+    for command in (making, comparing, measuring):
         command.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="kept downloads (default: %(default)s)")
     making.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where the files go (default: %(default)s)")
-    comparing.add_argument("--models", type=Path, default=DEFAULT_OUT, help="built files (default: %(default)s)")
+    for command in (comparing, measuring):
+        command.add_argument("--models", type=Path, default=DEFAULT_OUT, help="built files (default: %(default)s)")
 
 
 def _guarded(work: Callable[[], int]) -> int:
@@ -94,7 +105,7 @@ def _make(arguments: argparse.Namespace) -> int:
 
 
 def _print_digests(arguments: argparse.Namespace) -> int:
-    built = convert_all(load_catalogue(arguments.catalogue)[0], arguments.cache, _progress)
+    built = convert_all(arguments.catalogue, arguments.cache, _progress)
     differing = [one.artefact.name for one in built if one.sha256 != one.artefact.sha256]
     if arguments.json:
         rows = {one.artefact.name: {"built": one.sha256, "catalogue": one.artefact.sha256} for one in built}
@@ -106,12 +117,35 @@ def _print_digests(arguments: argparse.Namespace) -> int:
     return NEGATIVE if differing else OK
 
 
+def _calibrate(arguments: argparse.Namespace) -> int:
+    return _guarded(lambda: _measure(arguments))
+
+
+def _measure(arguments: argparse.Namespace) -> int:
+    from .measure import measure  # noqa: PLC0415 - loads NumPy and the engine, which the other commands do without
+    from .quantise import write_ranges  # noqa: PLC0415 - with the above
+
+    catalogue, _ = load_catalogue(arguments.catalogue)
+    artefact = catalogue.find_artefact(arguments.artefact)
+    ranges = measure(catalogue, artefact, arguments.models, arguments.cache, _progress)
+    path = arguments.catalogue.parent / str(artefact.ranges)
+    try:
+        write_atomically(path, write_ranges(ranges), mode=0o644)
+    except OSError as error:
+        raise ModelsError(f"cannot write {path}: {error.strerror}") from error
+    if arguments.json:
+        print(json.dumps({"artefact": artefact.name, "file": str(path), "activations": len(ranges)}))
+    else:
+        print(f"models: the ranges of {len(ranges)} activations of {artefact.name} are in {path}")
+    return OK
+
+
 def _verify(arguments: argparse.Namespace) -> int:
     return _guarded(lambda: _compare(arguments))
 
 
 def _compare(arguments: argparse.Namespace) -> int:
-    from .verify import LIMIT, verify  # noqa: PLC0415 - loads NumPy and the engine, which the other commands do without
+    from .verify import INTEGER_LIMIT, LIMIT, verify  # noqa: PLC0415 - loads NumPy and the engine, which the other commands do without
 
     catalogue, _ = load_catalogue(arguments.catalogue)
     differences = verify(catalogue, arguments.models, arguments.cache, _progress)
@@ -120,9 +154,19 @@ def _compare(arguments: argparse.Namespace) -> int:
             {"artefact": d.artefact, "inputs": d.inputs, "real": d.real, "absolute": d.absolute, "relative": d.relative}
             for d in differences
         ]
-        print(json.dumps({"limit": LIMIT, "within": all(d.within for d in differences), "artefacts": rows}))
+        print(
+            json.dumps(
+                {
+                    "limit": LIMIT,
+                    "integer_limit": INTEGER_LIMIT,
+                    "within": all(d.within for d in differences),
+                    "artefacts": rows,
+                }
+            )
+        )
     else:
-        print(f"largest difference from the original, limit {LIMIT:g} (relative: to the output's largest number)")
+        limits = f"limit {LIMIT:g}, {INTEGER_LIMIT:g} for integers"
+        print(f"largest difference from the original, {limits} (relative: to the output's largest number)")
         for d in differences:
             print(
                 f"{d.artefact:16} absolute {d.absolute:.1e}  relative {d.relative:.1e} ({d.worst})  "

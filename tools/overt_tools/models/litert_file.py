@@ -106,7 +106,28 @@ def pack(
         buffers=buffers,
         description=description,
     )
-    builder = Builder(sum(len(buffer.data or b"") + 2 * ALIGNMENT for buffer in buffers) + 65_536)
+    return _finished(model)
+
+
+def unpack(model: bytes) -> Any:  # noqa: ANN401 - the generated schema is untyped
+    """Return a file as the schema's objects, with buffers that lie behind its tables brought into them."""
+    loaded = schema.ModelT.InitFromPackedBuf(model, 0)
+    for buffer in loaded.buffers:
+        if buffer.size:
+            buffer.data = model[buffer.offset : buffer.offset + buffer.size]
+            buffer.offset = buffer.size = 0
+    return loaded
+
+
+def repack(model: Any) -> bytes:  # noqa: ANN401 - the generated schema is untyped
+    """Return the file of what `unpack` gave, changed or not."""
+    model.buffers = [_Buffer(data=None if buffer.data is None else bytes(buffer.data)) for buffer in model.buffers]
+    return _finished(model)
+
+
+def _finished(model: Any) -> bytes:  # noqa: ANN401 - the generated schema is untyped
+    room = sum(len(buffer.data or b"") + 2 * ALIGNMENT for buffer in model.buffers) + 65_536
+    builder = Builder(room)
     builder.Finish(model.Pack(builder), file_identifier=IDENTIFIER)
     return bytes(builder.Output())
 

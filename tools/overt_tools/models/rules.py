@@ -94,6 +94,15 @@ def _prelu(program: Program, node: Node) -> Result:
     return program.emit(Op.PRELU, inputs, node.output, shape), True
 
 
+def _scale(program: Program, node: Node) -> Result:
+    source, shape = program.value(node)
+    factors = program.const(node, 1)
+    require(node, factors.size == shape[3], "one factor per channel")
+    inputs = (source, program.constant(node.inputs[1], factors.reshape(1, 1, 1, -1)))
+    options = schema.MulOptionsT(fusedActivationFunction=_activation(node))
+    return program.emit(Op.MUL, inputs, node.output, shape, options), True
+
+
 def _alike(code: int) -> Callable[[Program, Node], Result]:
     """A rule for an operation on each number by itself."""
 
@@ -199,6 +208,7 @@ RULES: Mapping[str, Callable[[Program, Node], Result]] = {
     "Relu": _alike(Op.RELU),
     "Reshape": _reshape,
     "Resize": _resize,
+    "Scale": _scale,
     "Sigmoid": _alike(Op.LOGISTIC),
     "Sub": _subtract,
     "Transpose": _transpose,
