@@ -1,9 +1,9 @@
 """Whose face is it, of those on the watchlist? Cosine similarity against all of them.
 
 A scalar product per row (`numpy.vecdot`) reads the gallery where it lies, from its first byte to its last, as fast as
-memory gives it. A product of a matrix and a vector (BLAS's gemv) reads several rows in turns, which halves the speed of a
-gallery larger than the cache; one of two matrices (gemm) packs copies of both into memory of its own, unlocked and never
-wiped; and both start threads of their own on a large gallery.
+memory gives it. A product of matrix and vector (BLAS's gemv) reads several rows in turns, which halves the speed of a
+gallery larger than the cache; one of two matrices (gemm) packs copies of both into memory of its own, unlocked and
+never wiped; and both start threads of their own on a large gallery. See docs/adr/0012.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ _UNIT_TOLERANCE = 1e-3
 """How far from 1 the length of a template may be."""
 
 _BLOCK_BYTES = 512 * 1024
-"""So much of the gallery is compared with each of several templates before the next: a core's cache holds it meanwhile."""
+"""So much of the gallery is compared with each of several templates before the next: a core's cache can hold it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,7 +94,8 @@ def search(gallery: Gallery, template: Floats) -> Match:
 def search_all(gallery: Gallery, templates: Floats) -> list[Match]:
     """Find the best entry and runner-up of several templates, reading the gallery once for all of them.
 
-    Of rows with the same score the first counts. The scores against the whole gallery describe the face too, so they are zeroed before returning.
+    Of rows with the same score the first counts. The scores against the whole gallery describe the face too, so they
+    are zeroed before returning.
 
     Args:
         gallery: Where to search.

@@ -12,10 +12,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
+
+_MMAP_THRESHOLD, _ARENA_MAX = -3, -8  # glibc, malloc.h: M_MMAP_THRESHOLD, M_ARENA_MAX
+_LARGE_BYTES = 1024 * 1024
 _MLOCK_ONFAULT = 1  # linux/mman.h
 
 _MAPPING = re.compile(r"(?P<start>[0-9a-f]+)-(?P<end>[0-9a-f]+) r-[-x]. \S+ \S+ (?P<inode>\d+) *(?P<path>.*)")
 """The first line of a mapping in smaps that can be read and not be written (Documentation/filesystems/proc.rst)."""
+
+
+def return_large_blocks() -> None:
+    """Have every freed block of a megabyte or more go back to the kernel at once; for a daemon that handles pictures.
+
+    By itself the C library keeps such blocks for later once it has seen one freed, and memory that is locked it cannot
+    give back afterwards. So the heap would grow around the holes, and an old picture stay in one.
+    """
+    for option, value in ((_MMAP_THRESHOLD, _LARGE_BYTES), (_ARENA_MAX, 1)):
+        _libc.mallopt(option, value)
 
 
 def settle() -> int:
@@ -37,7 +50,7 @@ def _release(start: int, size: int, *, locked: bool) -> bool:
     place = (ctypes.c_void_p(start), ctypes.c_size_t(size))
     if locked:
         _libc.munlock(*place)
-    released = _libc.madvise(*place, mmap.MADV_DONTNEED) == 0
+    released = bool(_libc.madvise(*place, mmap.MADV_DONTNEED) == 0)
     if locked:
         _libc.mlock2(*place, ctypes.c_uint(_MLOCK_ONFAULT))
     return released
@@ -62,4 +75,4 @@ def _clean_mappings() -> Iterator[tuple[int, int, int, bool]]:
 
 
 def _bytes(kilobytes: str) -> int:
-    return int(kilobytes.split()[0]) * 1024
+    return int(kilobytes.split(maxsplit=1)[0]) * 1024
