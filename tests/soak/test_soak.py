@@ -3,7 +3,6 @@
 import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,7 +31,7 @@ WORK_S = 8.0
 WHOLE_UNIT_KB = 220 * 1024
 """The design's target for the three daemons together: a unit of 1 GB has to hold the system and an update too."""
 GROWTH_KB = {"warden": 1024, "uplink": 512, "vision": 6144}
-"""More between deployments than after the warm-up. Of vision's footage two decoded pictures, 3 MB each, may be about."""
+"""More between deployments than after the warm-up. Of the footage, two decoded pictures of 3 MB may be about."""
 SLOPE_KB = {"warden": 20, "uplink": 10, "vision": 150}
 """More with each deployment, by a line through all readings: well above what the readings scatter by in a short run.
 Before freed pictures went back to the kernel at once, vision's was 390."""

@@ -68,8 +68,8 @@ def _clean_mappings() -> Iterator[tuple[int, int, int, bool]]:
         if found is None or found["inode"] == "0" or found["path"].startswith(("/memfd:", "/dev/", "/SYSV")):
             continue
         facts = dict(line.split(":", 1) for line in lines[1:])
-        resident, changed = (_bytes(facts[name]) for name in ("Rss", "Anonymous"))
-        if resident and not changed and _bytes(facts["Private_Dirty"]) == 0:
+        resident, own = (_bytes(facts[name]) for name in ("Rss", "Anonymous"))
+        if resident and not own:
             start, end = int(found["start"], 16), int(found["end"], 16)
             yield start, end - start, resident, " lo" in facts["VmFlags"]
 

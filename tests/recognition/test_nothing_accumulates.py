@@ -1,0 +1,79 @@
+"""A recogniser that works all day holds no more in the evening than in the morning."""
+
+import gc
+import tracemalloc
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from overt.recognition.frame import Frame
+from overt.recognition.match import Gallery
+from overt.recognition.pipeline import Recogniser
+from tests.recognition.synthetic import (
+    PICTURE_NS,
+    Box,
+    SimulatedDetector,
+    SimulatedEmbedder,
+    picture,
+    template_of,
+)
+
+WAY = 8
+"""Pictures from one side of the view to the other."""
+PASSERS_BY = 4
+"""Different people, who come by again and again; the first of them is listed."""
+WARM_UP = 6
+"""Rounds after which NumPy's small caches, which are bounded, are full."""
+GROWTH_BYTES = 2048
+"""What those caches breathe by; a passage that was kept would leave ten times that in the rounds that are measured."""
+
+
+def walk(person: int, step: int) -> tuple[list[Box], Frame]:
+    """What is seen of a person's way, which begins with a picture of nobody."""
+    box: Box = (20.0 + 16 * step, 100.0, 112.0, 112.0)
+    return ([box], picture({person: box})) if step else ([], picture({}))
+
+
+WALKS = [walk(person, step) for person in range(PASSERS_BY) for step in range(WAY)]
+
+
+def rounds(recogniser: Recogniser, detector: SimulatedDetector, first: int, number: int) -> int:
+    """Let everybody pass, so many times; return the number of the next picture."""
+    last = first + number * len(WALKS)
+    for count in range(first, last):
+        boxes, seen = WALKS[count % len(WALKS)]
+        detector.show(boxes)
+        recogniser.process(replace(seen, number=count, captured_ns=count * PICTURE_NS))
+    return last
+
+
+def held(work: Callable[[], object]) -> int:
+    """Bytes that some work leaves allocated."""
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    work()
+    gc.collect()
+    return tracemalloc.get_traced_memory()[0] - before
+
+
+def test_passage_after_passage_and_order_after_order_nothing_is_kept() -> None:
+    detector, embedder = SimulatedDetector(), SimulatedEmbedder()
+    listed = template_of(0)[None]
+
+    def order() -> None:
+        recogniser = Recogniser(detector, embedder, Gallery(listed, np.zeros(1, np.int32)), threshold=0.6)
+        rounds(recogniser, detector, 0, 1)
+        assert recogniser.counters.templates_made == recogniser.counters.templates_wiped > 0
+        recogniser.close()
+
+    recogniser = Recogniser(detector, embedder, Gallery(listed, np.zeros(1, np.int32)), threshold=0.6)
+    tracemalloc.start()
+    try:
+        order()
+        after = rounds(recogniser, detector, 0, WARM_UP)
+        assert held(lambda: rounds(recogniser, detector, after, WARM_UP)) < GROWTH_BYTES
+        assert held(order) < GROWTH_BYTES
+    finally:
+        tracemalloc.stop()
+    assert recogniser.counters.faces_seen == 2 * WARM_UP * PASSERS_BY
