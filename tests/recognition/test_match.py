@@ -56,6 +56,59 @@ def test_several_templates_at_once_give_the_same_as_one_by_one() -> None:
     assert search_all(gallery, templates[:0]) == []
 
 
+def crossed(n: int, seed: int) -> np.ndarray:
+    """Unit vectors of four halves, of either sign, in four of eight places: whose cosines are exact and often equal."""
+    random = np.random.default_rng(seed)
+    rows = np.zeros((n, 128), np.float32)
+    for row in rows:
+        row[random.permutation(8)[:4] * 16] = random.choice([-0.5, 0.5], 4)
+    return rows
+
+
+def first_of_the_best(gallery: Gallery, template: np.ndarray) -> Match:
+    """The plain loop, which keeps the first row of those with the same score."""
+    best: dict[int, float] = {}
+    scores = (gallery.matrix.astype(np.float64) @ template.astype(np.float64)).tolist()
+    for entry, score in sorted(zip(gallery.entry.tolist(), scores, strict=True), key=lambda pair: -pair[1]):
+        best.setdefault(entry, score)
+    (entry, score), *others = best.items()
+    return Match(entry, score, *(others[0] if others else (-1, None)))
+
+
+@settings(deadline=None, derandomize=True, max_examples=30)
+@given(st.integers(1, 2500), st.integers(1, 900), st.integers(1, 4), st.integers(0, 10_000))
+def test_of_equal_scores_the_first_row_counts_in_large_galleries_too(
+    rows: int, entries: int, faces: int, seed: int
+) -> None:
+    entry = np.random.default_rng(seed).integers(0, entries, rows).astype(np.int32)
+    gallery, templates = Gallery(crossed(rows, seed), entry), crossed(faces, seed + 1)
+    assert search_all(gallery, templates) == [first_of_the_best(gallery, template) for template in templates]
+
+
+@pytest.mark.parametrize("dimension", [128, 256])
+def test_several_templates_against_a_large_gallery_give_the_same_as_one_by_one(dimension: int) -> None:
+    gallery = Gallery(units(5000, 6, dimension), np.arange(5000, dtype=np.int32) // 3)
+    templates = units(4, 7, dimension)
+    assert search_all(gallery, templates) == [search(gallery, template) for template in templates]
+
+
+@pytest.mark.slow
+def test_a_million_templates_can_be_searched() -> None:
+    random = np.random.default_rng(8)
+    matrix = random.standard_normal((1_000_000, 128), np.float32)
+    matrix /= np.sqrt(np.einsum("ij,ij->i", matrix, matrix))[:, None]
+    gallery = Gallery(matrix, np.arange(len(matrix), dtype=np.int32))
+    probes = matrix[[0, 123_456, 999_999]] + 0.2 * units(3, 9)
+    probes /= np.linalg.norm(probes, axis=1, keepdims=True)
+    for match, entry, probe in zip(search_all(gallery, probes), (0, 123_456, 999_999), probes, strict=True):
+        scores = np.concatenate([part @ probe.astype(np.float64) for part in np.array_split(matrix, 50)])
+        second, first = np.argsort(scores)[-2:]
+        assert (match.entry, match.runner_up_entry) == (entry, second)
+        assert first == entry
+        assert match.score == pytest.approx(scores[first], abs=1e-5)
+        assert match.runner_up_score == pytest.approx(scores[second], abs=1e-5)
+
+
 def test_a_read_only_gallery_is_searched_in_place() -> None:
     data = units(10, 5).tobytes()
     matrix = np.frombuffer(data, np.float32).reshape(10, 128)

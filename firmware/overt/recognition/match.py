@@ -1,4 +1,10 @@
-"""Whose face is it, of those on the watchlist? Cosine similarity against all of them in one product."""
+"""Whose face is it, of those on the watchlist? Cosine similarity against all of them.
+
+A scalar product per row (`numpy.vecdot`) reads the gallery where it lies, from its first byte to its last, as fast as
+memory gives it. A product of matrix and vector (BLAS's gemv) reads several rows in turns, which halves the speed of a
+gallery larger than the cache; one of two matrices (gemm) packs copies of both into memory of its own, unlocked and
+never wiped; and both start threads of their own on a large gallery. See docs/adr/0012.
+"""
 
 from dataclasses import dataclass, field
 
@@ -9,6 +15,9 @@ from overt.recognition.errors import BadGallery
 
 _UNIT_TOLERANCE = 1e-3
 """How far from 1 the length of a template may be."""
+
+_BLOCK_BYTES = 512 * 1024
+"""So much of the gallery is compared with each of several templates before the next: a core's cache can hold it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,9 +92,10 @@ def search(gallery: Gallery, template: Floats) -> Match:
 
 
 def search_all(gallery: Gallery, templates: Floats) -> list[Match]:
-    """Find the best entry and runner-up of several templates, with one product.
+    """Find the best entry and runner-up of several templates, reading the gallery once for all of them.
 
-    The scores against the whole gallery describe the face too, so they are zeroed before returning.
+    Of rows with the same score the first counts. The scores against the whole gallery describe the face too, so they
+    are zeroed before returning.
 
     Args:
         gallery: Where to search.
@@ -104,11 +114,19 @@ def search_all(gallery: Gallery, templates: Floats) -> list[Match]:
         return [Match(-1, -1.0, -1, None)] * len(templates)
     scores = np.empty((len(templates), len(gallery)), np.float32)
     try:
-        for row, template in zip(scores, templates, strict=True):
-            np.dot(gallery.matrix, template, out=row)
+        _compare(gallery.matrix, templates, scores)
         return [_best_two(row, gallery.entry) for row in scores]
     finally:
         scores.fill(0)
+
+
+def _compare(matrix: Floats, templates: Floats, scores: Floats) -> None:
+    """Write the cosine of template i and row j to scores[i, j]."""
+    step = max(1, _BLOCK_BYTES // matrix[:1].nbytes) if len(templates) > 1 else len(matrix)
+    for start in range(0, len(matrix), step):
+        block = matrix[start : start + step]
+        for row, template in zip(scores, templates, strict=True):
+            np.vecdot(block, template, out=row[start : start + step])
 
 
 def _best_two(scores: Floats, entry: Indices) -> Match:

@@ -6,7 +6,7 @@ from pathlib import Path
 from overt import __version__
 from overt.protocol import messages
 from overt.protocol.messages import Hello, Inbound, Link, ToUplink, Undeliverable
-from overt.runtime import channel
+from overt.runtime import channel, footprint
 from overt.runtime.broker import Broker
 from overt.runtime.channel import BadMessage, Channel, ChannelClosed, ChannelError
 from overt.runtime.ending import Ending
@@ -171,6 +171,7 @@ class _Carriage:
         mqtt5 = up.connected.version == 5  # noqa: PLR2004 - the version's own number
         event("broker.up", version=up.connected.version, resumed=up.connected.resumed, acks_tell_refusals=mqtt5)
         self._warden.send(Link(up=True, detail="connected by MQTT 5" if mqtt5 else f"connected by {_FALLBACK_NOTE}"))
+        footprint.settle()  # agreeing on keys with the broker is most of what this process ever needs memory for
 
     def _went_down(self, down: Down) -> None:
         self._waiting.lost()

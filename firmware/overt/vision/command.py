@@ -63,9 +63,13 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _run(chosen: argparse.Namespace) -> int:
+    # NumPy's algebra starts a thread per core when it is loaded; the search of a watchlist needs none of them.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    from overt.runtime import footprint, log, memory  # noqa: PLC0415 - heavier than showing help
+
+    footprint.return_large_blocks()
     # Pixels and engines are imported when this command runs, not when another one shows its help.
     from overt.recognition.errors import RecognitionError  # noqa: PLC0415 - see above
-    from overt.runtime import log, memory  # noqa: PLC0415 - see above
     from overt.vision import models, sandbox  # noqa: PLC0415 - see above
     from overt.vision.service import Service  # noqa: PLC0415 - see above
     from overt.vision.sources.base import SourceError  # noqa: PLC0415 - see above
@@ -81,6 +85,7 @@ def _run(chosen: argparse.Namespace) -> int:
         loaded = models.load(chosen.models, chosen_set, chosen.threads)
         service = Service(source, loaded.detector, loaded.embedder, loaded.digest, sandbox.lock)
         service.signals.install()
+        footprint.settle()
         return service.run(chosen.run / "vision.sock")
     except SourceError as error:
         raise Failure(str(error), error.exit_code) from error

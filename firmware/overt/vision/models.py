@@ -1,6 +1,5 @@
 """Loading the networks so that what was checked against the catalogue is what runs."""
 
-import ctypes
 import mmap
 import os
 import stat
@@ -73,8 +72,6 @@ def load(folder: Path, chosen: ModelSet, threads: int) -> Models:
         detector = LiteRtDetector(path, threads)
     with _checked(folder, chosen.embedder) as path:
         embedder = LiteRtEmbedder(path, threads)
-    for artefact in (chosen.detector, chosen.embedder):
-        _release_pages(folder / artefact.file)
     return Models(detector, embedder, chosen.digest)
 
 
@@ -82,21 +79,6 @@ def size_of(chosen: ModelSet) -> tuple[int, int]:
     """Return width and height of a set's detector input in pixels."""
     _, height, width, _ = chosen.detector.input.shape
     return width, height
-
-
-def _release_pages(path: Path) -> None:
-    """Let go of a loaded file's pages: the engine keeps the weights in its own order and has no use for them.
-
-    They were locked in memory with the rest of the process, 38 MB for nothing. Should the engine need one after all,
-    the kernel reads it again.
-    """
-    libc = ctypes.CDLL(None)
-    for line in Path("/proc/self/maps").read_text().splitlines():
-        if line.endswith(f" {path.resolve()}"):
-            start, end = (int(address, 16) for address in line.split()[0].split("-"))
-            place = (ctypes.c_void_p(start), ctypes.c_size_t(end - start))
-            libc.munlock(*place)
-            libc.madvise(*place, mmap.MADV_DONTNEED)
 
 
 def _set_of_size(known: Catalogue, size: tuple[int, int]) -> str:

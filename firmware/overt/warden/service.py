@@ -32,7 +32,7 @@ from overt.protocol.messages import (
     Trouble,
     Undeliverable,
 )
-from overt.runtime import log
+from overt.runtime import footprint, log
 from overt.runtime.channel import ChannelError
 from overt.runtime.cli import OK, UNAVAILABLE, Failure
 from overt.runtime.memory import harden_process
@@ -114,6 +114,7 @@ class Service:
         signal.set_wakeup_fd(write_end)
         self._peers.watch(read_end, lambda: os.read(read_end, 64))
         self.unit.wake()
+        footprint.settle()
         notify("READY=1")
         log.event("warden.ready", state=self.unit.state.value)
         timers = Timers()
