@@ -14,7 +14,7 @@ def measure(
     seconds: float,
     least: int = 5,
     warm_up: int = 2,
-    clock: Callable[[], float] = time.perf_counter,
+    clock: Callable[[], float] = time.process_time,
 ) -> Spread:
     """Time a piece of work again and again.
 
@@ -23,8 +23,7 @@ def measure(
         seconds: Go on for so long.
         least: But take so many samples at least.
         warm_up: Run it so often before.
-        clock: Gives seconds. Wall-clock time by default: on a pinned core of an idle machine that is its CPU time,
-            without the cost of asking the kernel for that.
+        clock: Gives seconds. This process's CPU time by default, which others on the core do not add to.
 
     Returns:
         Milliseconds.
