@@ -54,11 +54,11 @@ class Tally:
         given = assign(boxes, shown)
         self.pictures += 1
         hit = {index for index in given if index is not None}
-        for index, face in enumerate(shown):
+        for place, face in enumerate(shown):
             width = width_class(face.box[2])
             if face.visible >= WHOLE and width is not None:
                 self._shown[width] += 1
-                self._found[width] += index in hit
+                self._found[width] += place in hit
         for box, index in zip(boxes, given, strict=True):
             # A second box on a face is a false detection; one on a face that is half hidden is neither right nor wrong.
             if index is None and not (touches(box, shown) and not _is_double(box, shown, hit)):
@@ -66,7 +66,9 @@ class Tally:
         return [None if index is None else shown[index] for index in given]
 
     def alert(self, face: Shown | None) -> None:
-        """Count a face scored above the threshold."""
+        """Count a face scored above the threshold. In a chart nobody passes, and nothing is counted."""
+        if not (self.footage.listed or self.footage.others):
+            return
         if face is None:
             self._false += 1
         else:
@@ -96,6 +98,16 @@ def add_up(parts: Iterable[Recognition]) -> Recognition:
         sum(row.others for row in rows),
         sum(row.false_alerts for row in rows),
     )
+
+
+def add_sizes(parts: Iterable[list[FoundBySize]]) -> list[FoundBySize]:
+    """Add the faces by width of several footages."""
+    rows = [row for part in parts for row in part]
+    return [
+        FoundBySize(width, sum(r.shown for r in same), sum(r.found for r in same))
+        for width in WIDTHS
+        if (same := [row for row in rows if row.width == width])
+    ]
 
 
 def _is_double(box: Box, shown: Sequence[Shown], hit: set[int]) -> bool:

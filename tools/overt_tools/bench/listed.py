@@ -6,7 +6,6 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from overt.recognition import catalogue as cat
 from overt.recognition.engine import Detector, Embedder
 from overt.recognition.enrol import enrol
 from overt.recognition.errors import EnrolmentRefused, RecognitionError
@@ -90,7 +89,18 @@ def gallery_of(stills: list[Path], detector: Detector, embedder: Embedder, entri
     return Gallery(matrix, entry)
 
 
-def catalogue_digest(models: Path) -> str:
-    """The digest of the default model set."""
-    found: cat.ModelSet = read_catalogue(models).find_set()
-    return found.digest
+def published_embedder(models: Path, cache: Path) -> Path:
+    """Return the embedder's network as published, in ONNX: what a user would add to a detector.
+
+    Raises:
+        BenchError: It cannot be had.
+    """
+    catalogue = read_catalogue(models)
+    members = [(source, member.path) for source in catalogue.source for member in source.members]
+    chosen = [(source, path) for source, path in members if "sface" in path and path.endswith(".onnx")]
+    if not chosen:
+        raise BenchError("expected SFace in ONNX among the catalogue's sources, found none")
+    try:
+        return fetch(chosen[0][0], cache, lambda _: None).files[chosen[0][1]]
+    except (FetchError, KeyError) as error:
+        raise BenchError(f"the published embedder cannot be had: {error}") from error

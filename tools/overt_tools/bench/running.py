@@ -91,8 +91,9 @@ def play(footage: Footage, models: Models, gallery: Gallery, *, judged: set[int]
             watch.spent["other"] = max(0.0, spent - (sum(watch.spent.values()) - before))
             stages = {stage: watch.spent.get(stage, 0.0) * _MS for stage in STAGES}
             rows.append(Row(number, footage.people(number), stages, embedder.faces - faces))
-            given = [None] * len(watch.found) if judged is not None and number not in judged else None
-            given = given if given is not None else tally.picture(number, watch.found)
+            given: list[Shown | None] = [None] * len(watch.found)
+            if judged is None or number in judged:
+                given = tally.picture(number, watch.found)
             looks[captured_ns] = _looks(watch, given)
             for sighting in result.sightings:
                 tally.alert(_seen(sighting, looks.get(sighting.captured_ns, [])))

@@ -10,7 +10,7 @@ from .statistics import Spread
 from .timing import measure
 
 SIZES = (100, 800, 2_000, 10_000, 20_000, 100_000, 1_000_000)
-_SECONDS = 1.5
+DEFAULT_SECONDS = 1.5
 
 
 class Search(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -56,7 +56,7 @@ def invented(entries: int, dimension: int, seed: int = 11) -> Gallery:
     return Gallery(matrix, np.arange(entries, dtype=np.int32))
 
 
-def measure_searches(dimension: int, sizes: tuple[int, ...] = SIZES, seconds: float = _SECONDS) -> Searches:
+def measure_searches(dimension: int, sizes: tuple[int, ...] = SIZES, seconds: float = DEFAULT_SECONDS) -> Searches:
     """Measure the unit's own search.
 
     Args:

@@ -14,6 +14,7 @@ from overt.recognition import pipeline
 from overt.recognition.arrays import Bytes, Floats
 from overt.recognition.detect import Detections
 from overt.recognition.engine import Detector, Embedder
+from overt.recognition.track import Tracker, TrackUpdate
 
 from .truth import Box
 
@@ -71,8 +72,8 @@ class Stopwatch:
         before = {name: getattr(pipeline, name) for name in (*_FUNCTIONS, "Tracker") if hasattr(pipeline, name)}
         watch = self
 
-        class WatchedTracker(pipeline.Tracker):
-            def update(self, detections: Detections, *arguments: Any, **named: Any) -> Any:  # noqa: ANN401 - as it is
+        class WatchedTracker(Tracker):
+            def update(self, detections: Detections, *arguments: Any, **named: Any) -> TrackUpdate:  # noqa: ANN401 - as it is
                 watch.note_faces(detections)
                 with watch.stage("track"):
                     return super().update(detections, *arguments, **named)

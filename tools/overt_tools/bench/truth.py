@@ -125,12 +125,12 @@ def read_chart(path: Path) -> Footage:
         chart = msgspec.json.decode(truth_path(path).read_bytes(), type=Chart)
         found = digest(path)
     except (OSError, msgspec.DecodeError, SceneError) as error:
-        raise BenchError(f"expected a size chart in {path}, cannot read it: {error}; delete it and try again") from error
+        raise BenchError(
+            f"expected a size chart in {path}, cannot read it: {error}; delete it and try again"
+        ) from error
     if found != chart.sha256:
         raise BenchError(f"expected {path} with digest {chart.sha256}, found {found}: delete it and try again")
-    return Footage(
-        path, "size chart", found, chart.fps, chart.count, dict(zip(chart.pages, chart.shown, strict=True))
-    )
+    return Footage(path, "size chart", found, chart.fps, chart.count, dict(zip(chart.pages, chart.shown, strict=True)))
 
 
 def width_class(width: float) -> int | None:

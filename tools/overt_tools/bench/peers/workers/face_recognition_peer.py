@@ -1,4 +1,4 @@
-"""`face_recognition` (dlib) as its own documentation uses it: HOG, one upsampling, 128 numbers a face, tolerance 0.6."""
+"""`face_recognition` (dlib) as its documentation uses it: HOG, one upsampling, tolerance 0.6."""
 
 from importlib.metadata import version
 from typing import Any
@@ -32,9 +32,7 @@ def compare(found: Any) -> list[tuple[float, float, float, float, float]]:  # no
     """Encode and compare: likeness is one less the distance, so the tolerance of 0.6 is a likeness of 0.4."""
     picture, places = found
     faces = []
-    for (top, right, bottom, left), code in zip(
-        places, face_recognition.face_encodings(picture, places), strict=True
-    ):
+    for (top, right, bottom, left), code in zip(places, face_recognition.face_encodings(picture, places), strict=True):
         likeness = 1 - float(min(face_recognition.face_distance(_listed, code), default=1))
         faces.append((float(left), float(top), float(right - left), float(bottom - top), likeness))
     return faces
