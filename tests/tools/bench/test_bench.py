@@ -12,6 +12,7 @@ from overt.runtime.cli import BAD_INPUT, OK, UNAVAILABLE, run
 from overt_tools.bench import results
 from overt_tools.bench.command import kept
 from overt_tools.bench.live import resident
+from overt_tools.bench.peak import Peak
 from overt_tools.bench.peers import setup
 from overt_tools.bench.searching import invented, measure_searches
 from overt_tools.bench.stages import Stopwatch
@@ -89,7 +90,7 @@ def test_invented_people_are_the_same_each_time_and_belong_to_nobody() -> None:
 
 
 def test_a_search_counts_the_bytes_that_it_reads() -> None:
-    found = measure_searches(64, sizes=(10, 1000), seconds=0.01)
+    found = measure_searches(64, sizes=(10, 1000), seconds=0.01, peak=Peak(50.0, None, 14.0))
     assert [row.bytes for row in found.searches] == [10 * 64 * 4, 1000 * 64 * 4]
 
 

@@ -120,7 +120,7 @@ def test_the_same_data_give_the_same_page_and_plots(tmp_path: Path) -> None:
     document = doc.collect(tmp_path)
     again = msgspec.json.decode(doc.encode(document), type=Document)
     assert page.write(document) == page.write(again)
-    assert plots.draw_all(document) == plots.draw_all(again)
+    assert plots.draw(plots.PLOTS[0], document) == plots.draw(plots.PLOTS[0], again)
 
 
 def test_the_page_of_figures_is_what_its_data_say() -> None:
@@ -128,6 +128,5 @@ def test_the_page_of_figures_is_what_its_data_say() -> None:
 
 
 def test_the_pages_plots_stand_beside_its_data_and_hold_no_picture() -> None:
-    names = set(plots.draw_all(doc.load(DOCS / doc.DATA)))
-    for name in names:
+    for name in plots.PLOTS:
         assert "<image" not in (DOCS / doc.DATA.parent / name).read_text()

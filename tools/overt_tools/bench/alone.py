@@ -64,7 +64,12 @@ def measure(request: Request) -> "Outcome":
         out = Path(folder) / "outcome.json"
         command = [sys.executable, "-m", "overt_tools.bench.alone", json.dumps(asdict(request)), str(out)]
         environment = {**os.environ, **dict.fromkeys(_ONE_THREAD, "1"), "TF_CPP_MIN_LOG_LEVEL": "2"}
-        process = subprocess.Popen(command, env=environment, preexec_fn=tie_to_parent(os.getpid()))  # noqa: PLW1509 - no threads here
+        process = subprocess.Popen(
+            command,
+            env=environment,
+            start_new_session=True,  # Ctrl-C at a terminal reaches it once, from here
+            preexec_fn=tie_to_parent(os.getpid()),  # noqa: PLW1509 - no threads exist here, and PDEATHSIG needs it
+        )
         try:
             code = process.wait()
         except KeyboardInterrupt:

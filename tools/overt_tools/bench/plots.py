@@ -1,7 +1,6 @@
 """The plots of the page of figures, as SVG. No picture of anybody is in them."""
 
 import io
-from collections.abc import Callable
 from typing import Any
 
 import matplotlib
@@ -17,28 +16,31 @@ _COLOURS = ("#1b6ca8", "#6ba3c9", "#c8553d", "#588157", "#8d6a9f")
 _STAGE_COLOURS = "tab20"
 
 
+PLOTS = tuple(f"benchmarks-{name}.svg" for name in ("stages", "people", "search", "cost", "sizes"))
+"""The files, beside the page's data."""
+
+
 def draw_all(document: Document) -> dict[str, bytes]:
-    """Draw every plot.
+    """Draw every plot; SVG files by name."""
+    return {name: draw(name, document) for name in PLOTS}
+
+
+def draw(name: str, document: Document) -> bytes:
+    """Draw one plot.
+
+    Args:
+        name: One of `PLOTS`.
+        document: The figures.
 
     Returns:
-        SVG files by name; the same bytes for the same figures and the same version of Matplotlib.
+        SVG; the same bytes for the same figures and the same version of Matplotlib.
     """
-    drawings: dict[str, Callable[[Any, Document], None]] = {
-        "benchmarks-stages.svg": _stages,
-        "benchmarks-people.svg": _people,
-        "benchmarks-search.svg": _search,
-        "benchmarks-cost.svg": _cost,
-        "benchmarks-sizes.svg": _sizes,
-    }
-    return {name: _drawn(draw, document) for name, draw in drawings.items()}
-
-
-def _drawn(draw: Callable[[Any, Document], None], document: Document) -> bytes:
+    drawing = dict(zip(PLOTS, (_stages, _people, _search, _cost, _sizes), strict=True))[name]
     settings = {"svg.hashsalt": "overt", "svg.fonttype": "none", "font.size": 9.0, "axes.spines.top": False,
                 "axes.spines.right": False}  # fmt: skip
     with plt.rc_context(settings):
         figure, axes = plt.subplots(figsize=_SIZE, layout="constrained")
-        draw(axes, document)
+        drawing(axes, document)
         out = io.BytesIO()
         figure.savefig(out, format="svg", metadata={"Date": None})
         plt.close(figure)

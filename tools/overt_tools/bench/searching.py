@@ -56,15 +56,18 @@ def invented(entries: int, dimension: int, seed: int = 11) -> Gallery:
     return Gallery(matrix, np.arange(entries, dtype=np.int32))
 
 
-def measure_searches(dimension: int, sizes: tuple[int, ...] = SIZES, seconds: float = DEFAULT_SECONDS) -> Searches:
+def measure_searches(
+    dimension: int, sizes: tuple[int, ...] = SIZES, seconds: float = DEFAULT_SECONDS, peak: Peak | None = None
+) -> Searches:
     """Measure the unit's own search.
 
     Args:
         dimension: Numbers in a template, as the model set's embedder makes them.
         sizes: Lengths of lists.
         seconds: For each.
+        peak: Of this core, when it was measured already.
     """
-    peak = measure_peak(min(1.0, seconds))
+    peak = peak or measure_peak(min(1.0, seconds))
     searches = []
     for entries in sizes:
         gallery, faces = invented(entries, dimension), invented(4, dimension, seed=12).matrix

@@ -13,7 +13,7 @@ from ..footage import Reel
 from ..truth import Footage
 
 STREET_EVERY, CROWD_EVERY = 25, 8
-"""Peers look at one picture in so many. On one core none of them could look at more in real time."""
+"""Peers look at one picture in so many: a slow one takes seconds for each, and all look at the same."""
 
 
 @dataclass(frozen=True, slots=True)
