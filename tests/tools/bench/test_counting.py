@@ -147,10 +147,12 @@ def test_a_half_hidden_face_is_neither_missed_nor_falsely_found() -> None:
     assert tally.false_detections == 0
 
 
-def test_a_second_box_on_a_face_is_false() -> None:
-    tally = Tally(footage({0: [face(100)]}))
-    tally.picture(0, [face(100).box, (105.0, 104.0, 40.0, 48.0)])
-    assert tally.false_detections == 1
+def test_a_second_box_on_a_face_is_false_and_yet_that_persons() -> None:
+    shown = face(100)
+    tally = Tally(footage({0: [shown]}))
+    given = tally.picture(0, [shown.box, (105.0, 104.0, 40.0, 48.0), (900.0, 900.0, 40.0, 48.0)])
+    assert given == [shown, shown, None]
+    assert tally.false_detections == 2
 
 
 def test_a_passage_is_recognised_once_and_anybody_elses_alert_is_false() -> None:

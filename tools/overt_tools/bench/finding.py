@@ -48,7 +48,7 @@ class Tally:
         """Count one picture's found faces.
 
         Returns:
-            For each box the face that it is, if it is one.
+            For each box the face that it is, or lies on; None when it lies on none.
         """
         shown = self.footage.shown.get(number, [])
         given = assign(boxes, shown)
@@ -63,7 +63,10 @@ class Tally:
             # A second box on a face is a false detection; one on a face that is half hidden is neither right nor wrong.
             if index is None and not (touches(box, shown) and not _is_double(box, shown, hit)):
                 self.false_detections += 1
-        return [None if index is None else shown[index] for index in given]
+        return [
+            shown[index] if index is not None else next((face for face in shown if touches(box, [face])), None)
+            for box, index in zip(boxes, given, strict=True)
+        ]
 
     def alert(self, face: Shown | None) -> None:
         """Count a face scored above the threshold. In a chart nobody passes, and nothing is counted."""

@@ -136,7 +136,7 @@ class Driven:
         try:
             found: dict[str, Any] = json.loads(line)
         except ValueError as error:
-            raise PeerFailed(f"it ended or gave no JSON: {self._last_words()}") from error
+            raise PeerFailed(f"expected JSON, found {line[:80]!r}; {self._last_words()}") from error
         return found
 
     def _last_words(self) -> str:

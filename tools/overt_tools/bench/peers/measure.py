@@ -10,9 +10,11 @@ import msgspec
 
 from overt.runtime.files import write_atomically
 
+from .. import finding, truth
 from ..finding import Tally
 from ..footage import Reel
 from ..listed import read_still
+from . import summing
 from .drive import Driven, PeerFailed
 from .outcome import Contender, Peers
 from .overt_itself import each_face, whole_unit
@@ -21,6 +23,9 @@ from .setup import PEERS, WORKERS, CannotSetUp, Peer, set_up
 from .summing import Seen, contender_of, count
 
 Tell = Callable[[str], None]
+
+_COUNTING = [Path(module.__file__ or "") for module in (finding, truth, summing)]
+"""Figures that were kept are of use only as long as they are counted like this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,5 +125,6 @@ def _key(peer: Peer, command: list[str], samples: tuple[Sample, ...]) -> str:
     """Digest of what a peer's figures follow from: its program, its packages, the pictures."""
     parts = [peer.name, str(peer.threshold), peer.how, *command]
     parts += [hashlib.sha256((WORKERS / name).read_bytes()).hexdigest() for name in (peer.program, "wire.py")]
+    parts += [hashlib.sha256(path.read_bytes()).hexdigest() for path in _COUNTING]
     parts += [f"{sample.footage.sha256} {sorted(sample.numbers)}" for sample in samples]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

@@ -18,7 +18,7 @@ class Contender(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         pictures: How many it looked at.
         ms: CPU milliseconds a picture with six people walking, decoding excluded.
         decoded_ms: The same with the decoding that it needs, on average.
-        find_ms: Of it, finding faces, on average; the rest is embedding and comparing.
+        find_ms: Of it, finding faces, on average; the rest is embedding and comparing. None when both are one call.
         empty_ms: CPU milliseconds a picture of an empty street, decoding excluded, on average.
         by_size: Faces found on the size chart, by width.
         walking: Faces found on people who walk, by width.
@@ -35,7 +35,7 @@ class Contender(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pictures: int
     ms: Spread
     decoded_ms: float
-    find_ms: float
+    find_ms: float | None
     empty_ms: float
     by_size: list[FoundBySize]
     walking: list[FoundBySize]

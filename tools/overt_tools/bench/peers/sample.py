@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..footage import Reel
 from ..truth import Footage
 
-STREET_EVERY, CROWD_EVERY = 25, 8
+STREET_EVERY, CROWD_EVERY = 25, 5
 """Peers look at one picture in so many: a slow one takes seconds for each, and all look at the same."""
 
 
@@ -46,11 +46,9 @@ def raw_pictures(sample: Sample) -> Iterator[tuple[int, Any]]:
 
 
 def samples_of(reel: Reel, *, every: tuple[int, int] = (STREET_EVERY, CROWD_EVERY)) -> tuple[Sample, Sample, Sample]:
-    """Choose the pictures: some of the street, some of the crowd, the last of each of the chart's pages."""
-    street, crowd = (
-        Sample(footage, frozenset(range(0, footage.count, step)))
-        for footage, step in zip((reel.street, reel.crowd), every, strict=True)
-    )
+    """Choose pictures: of the street, of the crowd with anybody in view, the last of each of the chart's pages."""
+    street = Sample(reel.street, frozenset(range(0, reel.street.count, every[0])))
+    crowd = Sample(reel.crowd, frozenset(n for n in range(0, reel.crowd.count, every[1]) if reel.crowd.people(n)))
     return street, crowd, Sample(reel.chart, frozenset(reel.chart.shown))
 
 

@@ -62,6 +62,7 @@ def contender_of(
     if not many:
         raise BenchError("expected pictures with people in them, found none")
     ms = spread([(look.find_s + look.compare_s) * _MS for look in many])
+    finding = [look.find_s for look in many]
     empty = [one.look.find_s + one.look.compare_s for one in seen if one.people == 0]
     return Contender(
         name=name,
@@ -72,7 +73,7 @@ def contender_of(
         pictures=sum(tally.pictures for tally in tallies),
         ms=ms,
         decoded_ms=round(ms.mean + decode_ms, 2),
-        find_ms=round(sum(look.find_s for look in many) * _MS / len(many), 2),
+        find_ms=round(sum(finding) * _MS / len(many), 2) if any(look.compare_s for look in many) else None,
         empty_ms=round(sum(empty) * _MS / len(empty), 2) if empty else 0.0,
         by_size=tallies[2].by_size(),
         walking=add_sizes(tally.by_size() for tally in tallies[:2]),

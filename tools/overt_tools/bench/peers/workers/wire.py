@@ -16,6 +16,10 @@ from typing import Any
 STILL, PICTURE, END = 0, 1, 2
 _HEADER = struct.Struct("<III")
 
+# Libraries talk on standard output, some while they are being loaded: that is why this is done at once.
+answers = os.fdopen(os.dup(1), "w", buffering=1)
+os.dup2(2, 1)
+
 Face = tuple[float, float, float, float, float]
 """Left, top, width, height in pixels, and the likeness to the listed person: the higher the likelier."""
 
@@ -34,8 +38,6 @@ def serve(
         find: Finds the faces of a picture.
         compare: From what `find` gave: each face with its likeness.
     """
-    answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)
     answers.write(json.dumps({"versions": versions}) + "\n")
     while True:
         kind, width, height = _HEADER.unpack(_read(_HEADER.size))
