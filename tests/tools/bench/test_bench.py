@@ -150,7 +150,7 @@ def test_the_size_chart_shows_each_width_as_often_and_its_truth_is_where_the_fac
 @needs_footage
 def test_a_peer_is_set_up_and_measured_beside_overt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert bench("peers", "--peers", "human", "--work", tmp_path) == OK
+    assert bench("peers", "--peers", "human", "--work", tmp_path, "--thinner", "4") == OK
     outcome = results.read(kept(tmp_path, "peers"))
     assert isinstance(outcome.result, results.Peers)
     found = {row.name: row for row in outcome.result.contenders}

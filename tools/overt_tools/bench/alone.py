@@ -38,6 +38,7 @@ class Request:
         minutes: How long the busy scene is played to the daemons.
         peers: Which peers.
         fresh: Measure peers again that were measured.
+        thinner: Give peers one in so many of the pictures.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Request:
     minutes: int = 2
     peers: tuple[str, ...] = ()
     fresh: bool = False
+    thinner: int = 1
 
 
 def measure(request: Request) -> "Outcome":
@@ -174,6 +176,7 @@ def _peers(request: Request) -> "Result":
         work=work,
         core=request.core,
         fresh=request.fresh,
+        thinner=request.thinner,
         tell=_tell,
     )
     return measure_peers(bench, request.peers)

@@ -99,6 +99,7 @@ def _add_minutes(command: Parser) -> None:
 def _add_peers(command: Parser) -> None:
     names = ",".join(peer.name for peer in PEERS)
     command.add_argument("--peers", default=names, metavar="LIST", help="which peers (default: %(default)s)")
+    command.add_argument("--thinner", type=int, default=1, metavar="N", help="a quick look: peers get one picture in N")
     command.add_argument("--fresh", action="store_true", help="measure peers again that were measured already")
 
 
@@ -126,6 +127,7 @@ def request_of(arguments: argparse.Namespace, name: str) -> Request:
         minutes=int(_positive("--minutes", getattr(arguments, "minutes", 2)) or 2),
         peers=_chosen(getattr(arguments, "peers", "")),
         fresh=getattr(arguments, "fresh", False),
+        thinner=int(_positive("--thinner", getattr(arguments, "thinner", 1)) or 1),
     )
 
 

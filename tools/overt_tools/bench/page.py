@@ -245,8 +245,8 @@ def _peers(document: Document) -> str:
     street, crowd, chart = result.sample
     looked = (
         f"Peers look at {street} pictures of the street (one in {result.every[0]}), {crowd} of the crowd (one in "
-        f"{result.every[1]} of those with anybody in view) and {chart} of the size chart, all the same; `overt` looks at "
-        "every picture. CPU milliseconds a picture with six people in view, decoding excluded unless said:"
+        f"{result.every[1]} of those with anybody in view) and {chart} of the size chart, all the same; `overt` looks "
+        "at every picture. CPU milliseconds a picture with six people in view, decoding excluded unless said:"
     )
     passed = (
         "Passages of the listed volunteer recognised, each contender with the same stills and the threshold that it "

@@ -40,6 +40,7 @@ class Bench:
         work: Where environments and results are kept.
         core: Which core peers run on.
         fresh: Measure again what was measured.
+        thinner: Look at one in so many of the pictures that peers look at.
         tell: Told what goes on.
     """
 
@@ -50,6 +51,7 @@ class Bench:
     work: Path
     core: int
     fresh: bool
+    thinner: int
     tell: Tell
 
 
@@ -59,7 +61,7 @@ def measure_peers(bench: Bench, chosen: Sequence[str]) -> Peers:
     Raises:
         BenchError: Overt itself cannot be measured.
     """
-    samples = samples_of(bench.reel)
+    samples = samples_of(bench.reel, bench.thinner)
     contenders = [
         whole_unit(bench.reel, bench.models, bench.stills),
         each_face(samples, bench.models, bench.stills),
@@ -75,7 +77,9 @@ def measure_peers(bench: Bench, chosen: Sequence[str]) -> Peers:
             missing[peer.name] = str(error)
             bench.tell(f"{peer.title} is left out: {error}")
     sizes = [len(sample.numbers) for sample in samples]
-    return Peers((STREET_EVERY, CROWD_EVERY), (sizes[0], sizes[1], sizes[2]), contenders, missing)
+    return Peers(
+        (STREET_EVERY * bench.thinner, CROWD_EVERY * bench.thinner), (sizes[0], sizes[1], sizes[2]), contenders, missing
+    )
 
 
 def _kept_or_measured(bench: Bench, peer: Peer, samples: tuple[Sample, ...], decode_ms: float) -> Contender:

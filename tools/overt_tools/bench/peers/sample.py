@@ -45,11 +45,19 @@ def raw_pictures(sample: Sample) -> Iterator[tuple[int, Any]]:
                 return
 
 
-def samples_of(reel: Reel, *, every: tuple[int, int] = (STREET_EVERY, CROWD_EVERY)) -> tuple[Sample, Sample, Sample]:
-    """Choose pictures: of the street, of the crowd with anybody in view, the last of each of the chart's pages."""
-    street = Sample(reel.street, frozenset(range(0, reel.street.count, every[0])))
-    crowd = Sample(reel.crowd, frozenset(n for n in range(0, reel.crowd.count, every[1]) if reel.crowd.people(n)))
-    return street, crowd, Sample(reel.chart, frozenset(reel.chart.shown))
+def samples_of(reel: Reel, thinner: int = 1) -> tuple[Sample, Sample, Sample]:
+    """Choose pictures: of the street, of the crowd with anybody in view, the last of each of the chart's pages.
+
+    Args:
+        reel: The footage.
+        thinner: Of these, only one in so many, for a quick look.
+    """
+    street, crowd = STREET_EVERY * thinner, CROWD_EVERY * thinner
+    return (
+        Sample(reel.street, frozenset(range(0, reel.street.count, street))),
+        Sample(reel.crowd, frozenset(n for n in range(0, reel.crowd.count, crowd) if reel.crowd.people(n))),
+        Sample(reel.chart, frozenset(sorted(reel.chart.shown)[::thinner])),
+    )
 
 
 def decoding_ms(footage: Footage, pictures: int = 100) -> float:
