@@ -78,9 +78,9 @@ class Live(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="live"):
         runs: For each: the scene's name, seconds that it recognised, alerts.
         latency: Of all alerts of all runs.
         memory: The largest figures of all runs, by process.
-        unit_pss: The unit's processes together, steady: no page is counted twice.
+        unit_pss: The unit's processes together, steady: a lower bound, for they share pages with others here.
         unit_pss_peak: The sum of the peaks.
-        unit_rss: The sum of resident sizes, steady: pages that the daemons share are counted once for each.
+        unit_rss: The sum of resident sizes, steady: an upper bound, shared pages are counted once for each.
         limit: What the unit may take.
     """
 

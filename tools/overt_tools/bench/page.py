@@ -88,8 +88,8 @@ def _verdict(document: Document) -> str:
     latency, live = document.live.latency, document.live
     rows.append((f"captured to alert, p99 ({latency.alerts} alerts)", "under 150 ms", f"{short(latency.whole.p99)} ms"))
     rows.append(("start to ready", "under 3 s", f"{short(max(latency.ready_s))} s" if latency.ready_s else "-"))
-    total = live.unit_rss if live.unit_pss is None else live.unit_pss
-    rows.append(("whole unit, resident", f"under {live.limit} MB", f"{short(total)} MB"))
+    sums = f"{short(live.unit_pss)} MB by PSS, {short(live.unit_rss)} MB by RSS"
+    rows.append(("whole unit, resident", f"under {live.limit} MB", sums))
     return "## Targets\n\n" + table(("what", "target", "found"), rows)
 
 
@@ -209,7 +209,9 @@ def _memory(document: Document) -> str:
     rows.append(("**the whole unit**", "", short(live.unit_pss), short(live.unit_pss_peak), short(live.unit_rss), ""))
     return (
         "## Memory\n\nMegabytes resident, while recognising and at most. PSS counts a page that processes share once; "
-        "RSS counts it for each.\n\n" + table(("process", "runs on", "PSS", "PSS peak", "RSS", "RSS peak"), rows)
+        "RSS counts it for each. The broker, the control room and the demonstration are Python programs too and share the "
+        "interpreter's pages here, so a unit by itself lies between its two sums.\n\n"
+        + table(("process", "runs on", "PSS", "PSS peak", "RSS", "RSS peak"), rows)
     )
 
 
