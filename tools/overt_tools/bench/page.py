@@ -208,8 +208,8 @@ def _memory(document: Document) -> str:
     ]
     rows.append(("**the whole unit**", "", short(live.unit_pss), short(live.unit_pss_peak), short(live.unit_rss), ""))
     return (
-        "## Memory\n\nMegabytes resident, while recognising and at most. PSS counts a page that processes share once; "
-        "RSS counts it for each. The broker, the control room and the demonstration are Python programs too and share the "
+        "## Memory\n\nMegabytes resident, while recognising and at most. PSS counts a shared page once, RSS "
+        "for each. The broker, the control room and the demonstration are Python programs too and share the "
         "interpreter's pages here, so a unit by itself lies between its two sums.\n\n"
         + table(("process", "runs on", "PSS", "PSS peak", "RSS", "RSS peak"), rows)
     )
