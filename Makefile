@@ -6,7 +6,7 @@ MODELS := build/models
 SCENE := build/demo/scene.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check lint setup setup-dev models footage contract clean distclean
+.PHONY: help run test test-all check lint setup setup-dev models footage contract benchmarks clean distclean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -46,6 +46,9 @@ footage: models ## build the demonstration footage
 
 contract: setup ## write docs/contract anew from the types
 	@$(BIN)/overt-tools contract
+
+benchmarks: setup-dev footage ## measure everything on an idle machine and write docs/benchmarks.md (about ten minutes)
+	@$(BIN)/overt-tools bench report --run
 
 clean: ## remove what was built, keep downloads and the virtual environment
 	@rm -rf build/models build/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

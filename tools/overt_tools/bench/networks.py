@@ -1,0 +1,158 @@
+"""`bench embed`: each network of the catalogue, its cost by its own file, and the rates it reaches."""
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from overt.recognition import catalogue as cat
+from overt.recognition.align import SIZE
+from overt.recognition.engine import LiteRtDetector, LiteRtEmbedder
+from overt.recognition.errors import RecognitionError
+
+from .errors import BenchError
+from .graph import Cost, cost_of
+from .peak import Peak, measure_peak
+from .statistics import Spread
+from .timing import measure
+
+_SECONDS = 3.0
+
+
+class Network(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One model file.
+
+    Attributes:
+        name: In the catalogue.
+        role: detector or embedder.
+        used: The default model set uses it.
+        kind: The number format of most weights.
+        size: Width and height of the input in pixels.
+        dimension: Numbers in a template; 0 for a detector.
+        multiply_adds: Of one run, from the file's graph.
+        weight_bytes: Of the file's constants.
+        activation_bytes: Read and written between the layers.
+        ms: A picture, or a face.
+        gmac_s: Achieved, by the median.
+        share_of_peak: Of the core's peak in this number format; None when that is not known.
+        weights_gb_s: Bytes of weights a second, each read once a run.
+    """
+
+    name: str
+    role: str
+    used: bool
+    kind: str
+    size: tuple[int, int]
+    dimension: int
+    multiply_adds: int
+    weight_bytes: int
+    activation_bytes: int
+    ms: Spread
+    gmac_s: float
+    share_of_peak: float | None
+    weights_gb_s: float
+
+
+class Networks(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="embed"):
+    """All model files of a catalogue, and what the core can do at best. `refused`: files that do not load, and why."""
+
+    peak: Peak
+    networks: list[Network]
+    refused: dict[str, str]
+
+
+def read_catalogue(models: Path) -> cat.Catalogue:
+    """Read the catalogue beside built models.
+
+    Raises:
+        BenchError: There is none.
+    """
+    try:
+        return cat.parse((models / cat.FILE_NAME).read_bytes())
+    except OSError as error:
+        raise BenchError(f"expected built models in {models}, found no catalogue there: run 'make models'") from error
+    except RecognitionError as error:
+        raise BenchError(f"{error}: build the models again (make models)") from error
+
+
+def digests(models: Path) -> dict[str, str]:
+    """The digest of each model file that the catalogue names.
+
+    Raises:
+        BenchError: There is no catalogue.
+    """
+    return {artefact.name: artefact.sha256 for artefact in read_catalogue(models).artefact}
+
+
+def measure_networks(models: Path, seconds: float = _SECONDS) -> Networks:
+    """Measure every model file of the catalogue.
+
+    Args:
+        models: The folder of built models.
+        seconds: For each.
+
+    Raises:
+        BenchError: The models are not built, or a file is not the catalogue's.
+    """
+    catalogue = read_catalogue(models)
+    used = {catalogue.find_set().detector.name, catalogue.find_set().embedder.name}
+    peak = measure_peak(min(1.0, seconds))
+    networks, refused = [], {}
+    for artefact in catalogue.artefact:
+        content = _content(models, artefact)
+        try:
+            networks.append(_measure(models, artefact, content, peak, seconds, used=artefact.name in used))
+        except RecognitionError as error:
+            refused[artefact.name] = str(error)
+    return Networks(peak, networks, refused)
+
+
+def _content(models: Path, artefact: cat.Artefact) -> bytes:
+    try:
+        content = (models / artefact.file).read_bytes()
+        artefact.check(content)
+    except OSError as error:
+        raise BenchError(f"expected the model {models / artefact.file}, found none: run 'make models'") from error
+    except RecognitionError as error:
+        raise BenchError(f"{error}: build the models again (make models)") from error
+    return content
+
+
+def _measure(
+    models: Path, artefact: cat.Artefact, content: bytes, peak: Peak, seconds: float, *, used: bool
+) -> Network:
+    cost, noise, path = cost_of(content), np.random.default_rng(7), str(models / artefact.file)
+    if artefact.role == "detector":
+        detector = LiteRtDetector(path)
+        size, dimension = detector.size, 0
+        picture = noise.integers(0, 256, (size[1], size[0], 3), np.uint8)
+        ms = measure(lambda: detector.detect(picture), seconds=seconds)
+    else:
+        embedder = LiteRtEmbedder(path)
+        size, dimension = (SIZE, SIZE), embedder.dimension
+        faces = noise.integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
+        out = np.empty((1, dimension), np.float32)
+        ms = measure(lambda: embedder.embed(faces, out), seconds=seconds)
+    return _rates(artefact, cost, peak, ms, size, dimension, used=used)
+
+
+def _rates(
+    artefact: cat.Artefact, cost: Cost, peak: Peak, ms: Spread, size: tuple[int, int], dimension: int, *, used: bool
+) -> Network:
+    rate = cost.multiply_adds / ms.median / 1e6
+    best = {"int8": peak.int8_gmac_s, "float32": peak.float_gmac_s, "float16": peak.float_gmac_s}.get(cost.kind)
+    return Network(
+        name=artefact.name,
+        role=artefact.role,
+        used=used,
+        kind=cost.kind,
+        size=size,
+        dimension=dimension,
+        multiply_adds=cost.multiply_adds,
+        weight_bytes=cost.weight_bytes,
+        activation_bytes=cost.activation_bytes,
+        ms=ms,
+        gmac_s=round(rate, 2),
+        share_of_peak=round(rate / best, 3) if best else None,
+        weights_gb_s=round(cost.weight_bytes / ms.median / 1e6, 2),
+    )
