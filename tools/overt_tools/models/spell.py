@@ -51,7 +51,12 @@ def _turned(graph: Graph, node: Node) -> Graph:
         return graph
     before = next((other for other in graph.nodes if other.output == node.inputs[0]), None)
     users = graph.users(node.output)
-    if before is None or {before.op, *(user.op for user in users)} != {"Conv"} or len(graph.users(before.output)) > 1:
+    if (
+        before is None
+        or not users
+        or {before.op, *(user.op for user in users)} != {"Conv"}
+        or len(graph.users(before.output)) > 1
+    ):
         raise CannotConvert(f"expected {node.op} {node.output} between convolutions, to turn round slopes above 1")
     constants = dict(graph.constants)
     for name in before.inputs[1:3]:
