@@ -50,8 +50,8 @@ def draw(subjects: Mapping[str, tuple[str, ...]], size: int, seed: int) -> Draw:
         )
     listed: dict[str, str] = {}
     probes: list[str] = []
-    for subject in sorted(_shuffled(able, seed)[:size]):
-        first, *others = _shuffled(subjects[subject], seed)
+    for subject in sorted(shuffled(able, seed)[:size]):
+        first, *others = shuffled(subjects[subject], seed)
         listed[subject] = first
         probes += sorted(others[:MOST_PROBES])
     impostors = tuple(image for subject in sorted(subjects) if subject not in listed for image in subjects[subject])
@@ -62,5 +62,6 @@ def draw(subjects: Mapping[str, tuple[str, ...]], size: int, seed: int) -> Draw:
     return Draw(listed, tuple(probes), impostors)
 
 
-def _shuffled(names: Iterable[str], seed: int) -> list[str]:
+def shuffled(names: Iterable[str], seed: int) -> list[str]:
+    """Return names in an order that a seed decides."""
     return sorted(names, key=lambda name: hashlib.sha256(f"{seed}/{name}".encode()).digest())

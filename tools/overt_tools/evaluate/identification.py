@@ -14,8 +14,12 @@ from .draw import Draw, draw
 from .labels import Labels, counted
 from .laboratory import LISTED, PROBE, Laboratory, unreadable
 from .measured import Measured
+from .misses import misses
 from .stills import StillSet, subject_of
 from .trials import NO_FACE, Trials
+
+MISSES_AT = ("0.003",)
+"""FPIRs at which each miss is described."""
 
 
 def identify(laboratory: Laboratory, stills: StillSet, chosen: Draw) -> Trials:
@@ -48,8 +52,8 @@ def score(
     subjects = tuple(chosen.listed)
     rows = {number: listed[chosen.listed[subject]].vector() for number, subject in enumerate(subjects)}
     templates = {number: template for number, template in rows.items() if template is not None}
-    gallery = _gallery(templates)
-    own = {subject: _gallery({0: templates[n]}) for n, subject in enumerate(subjects) if n in templates}
+    gallery = gallery_of(templates)
+    own = {subject: gallery_of({0: templates[n]}) for n, subject in enumerate(subjects) if n in templates}
     best = {image: _search(gallery, searched[image]) for image in (*chosen.probes, *chosen.impostors)}
     entry = {subject: number for number, subject in enumerate(subjects)}
     probe_subject = tuple(subject_of(image) for image in chosen.probes)
@@ -81,7 +85,8 @@ def _search(gallery: Gallery | None, measured: Measured) -> Match:
     return search_all(gallery, template[None])[0]
 
 
-def _gallery(templates: Mapping[int, Floats]) -> Gallery | None:
+def gallery_of(templates: Mapping[int, Floats]) -> Gallery | None:
+    """Return a gallery of templates by entry; None when there is no template."""
     if not templates:
         return None
     return Gallery(np.ascontiguousarray(np.stack(list(templates.values()))), np.array(list(templates), np.int32))
@@ -149,6 +154,7 @@ def evaluate(
         "probes_without_face": sum(not found[image].faces for image in chosen.probes),
         "impostors_without_face": sum(not found[image].faces for image in chosen.impostors),
         "unreadable": unreadable(found, images),
+        "misses": {point: misses(trials, found, rates.threshold_at(trials.impostor, point)) for point in MISSES_AT},
         "seed": seed,
         "ms_per_face": laboratory.ms_per_face(stills, chosen.probes),
     }

@@ -22,6 +22,7 @@ from .measured import Found, Measured
 from .pictures import BadPictureError, read_picture
 from .progress import shown
 from .stills import StillSet
+from .views import PREFIX, view
 
 FOUND, PROBE, LISTED = "found", "probe", "listed"
 """Kinds of look at a still: where the subject is; its template as of a face in the stream; as of a listed person."""
@@ -163,6 +164,8 @@ def work(engine: Engine, task: Task) -> dict[str, bytes]:
         measured = engine.probe(rgb, found)
     elif task.kind == LISTED:
         measured = engine.listed(rgb, found)
+    elif task.kind.startswith(PREFIX):
+        measured = view(engine, rgb, found, task.kind)
     else:
         raise CannotMeasureError(f"expected a kind of look, found {task.kind!r}")
     return _encoded(task.kind, found, measured, fresh=task.found is None)

@@ -15,7 +15,8 @@ from overt.runtime.files import write_atomically
 from . import rates
 from .trials import NO_FACE, Trials, Truths
 
-_SIZE_IN = (6.4, 4.2)
+_SIZE_IN, _CELL_IN = (6.4, 4.2), (3.4, 2.3)
+_COLUMNS = 3
 _BINS = np.linspace(-0.4, 1.0, 71)
 _LOWEST_RATE = 1e-4
 # Okabe and Ito's palette (2008): told apart by people who do not see all colours.
@@ -23,7 +24,7 @@ GENUINE, IMPOSTOR, MARK = "#0072B2", "#D55E00", "#009E73"
 
 _STYLE = {
     "svg.hashsalt": "overt",  # the same plot is the same file
-    "svg.fonttype": "path",
+    "svg.fonttype": "none",  # a tenth of the size; whatever shows it has a plain font
     "font.size": 9,
     "axes.grid": True,
     "grid.alpha": 0.3,
@@ -33,8 +34,16 @@ _STYLE = {
 
 
 @contextmanager
-def figure(folder: Path, name: str, formats: tuple[str, ...] = ("svg", "png")) -> Iterator[Any]:
+def figure(
+    folder: Path, name: str, formats: tuple[str, ...] = ("svg", "png"), grid: tuple[int, int] = (1, 1)
+) -> Iterator[Any]:
     """Give axes to draw on, and write what was drawn as name.svg and name.png.
+
+    Args:
+        folder: Where to; made if need be.
+        name: Of the files.
+        formats: Which of them to write.
+        grid: Rows and columns; with more than one of either, an array of axes is given.
 
     Raises:
         Failure: The folder cannot be written.
@@ -45,8 +54,9 @@ def figure(folder: Path, name: str, formats: tuple[str, ...] = ("svg", "png")) -
     from matplotlib.figure import Figure  # noqa: PLC0415 - heavy
 
     with mpl.rc_context(_STYLE):
-        drawing = Figure(figsize=_SIZE_IN, layout="constrained")
-        yield drawing.add_subplot()
+        size = _SIZE_IN if grid == (1, 1) else (_CELL_IN[0] * grid[1], _CELL_IN[1] * grid[0])
+        drawing = Figure(figsize=size, layout="constrained")
+        yield drawing.subplots(*grid)
         try:
             folder.mkdir(parents=True, exist_ok=True)
             for kind in formats:
@@ -97,6 +107,41 @@ def identification(folder: Path, trials: Trials, result: Mapping[str, Any]) -> N
         )
     searches = {"listed, own entry": trials.genuine, "not listed, best entry": trials.impostor}
     _distributions(folder, "identification-scores", searches, result["threshold"])
+
+
+def conditions(folder: Path, result: Mapping[str, Any]) -> None:
+    """Draw, for each condition, what is found, what passes the gates and what is recognised at each level.
+
+    Args:
+        folder: Where to.
+        result: The figures, see `conditions.evaluate`.
+    """
+    names = list(result["conditions"])
+    rows = -(-len(names) // _COLUMNS)
+    with figure(folder, "conditions", grid=(rows, _COLUMNS)) as grid:
+        for name, axes in zip(names, grid.flat, strict=False):
+            _condition(axes, name, result["conditions"][name])
+        for axes in grid.flat[len(names) :]:
+            axes.axis("off")
+        grid.flat[0].legend(frameon=False, fontsize=7, loc="lower right")
+
+
+def _condition(axes: Any, name: str, condition: Mapping[str, Any]) -> None:  # noqa: ANN401 - matplotlib is untyped
+    steps = [step for step in condition["steps"] if step["probes"]]
+    places = np.arange(len(steps))
+    for key, colour, label in (
+        ("detection", "#999999", "found"),
+        ("passing_gates", MARK, "pass the gates"),
+        ("tpir", GENUINE, "recognised"),
+    ):
+        axes.plot(places, [step[key] for step in steps], ".-", color=colour, label=label)
+    low, high = zip(*(step["tpir_interval"] for step in steps), strict=True)
+    axes.fill_between(places, low, high, color=GENUINE, alpha=0.15, linewidth=0)
+    levels = [step["level"] for step in steps]
+    axes.set_xticks(places, levels, fontsize=7, rotation=45 if "to" in " ".join(levels).split() else 0)
+    axes.set_ylim(0, 1.03)
+    axes.set_title(name, fontsize=9)
+    axes.set_xlabel(condition["unit"], fontsize=7)
 
 
 def _trade_off(axes: Any, other: Floats, share: Callable[[Floats], Any]) -> None:  # noqa: ANN401 - matplotlib is untyped

@@ -32,10 +32,34 @@ def of_identification(result: Mapping[str, Any]) -> str:
     for point, share in result["tpir"].items():
         alerts = f"{result['false_alerts'][point]} false alerts, {result['false_alerts_allowed'][point]} allowed"
         lines.append(_point("FPIR", point, "TPIR", share, result["tpir_interval"], result["threshold"]) + alerts)
+    for point, missed in result["misses"].items():
+        kinds = ", ".join(f"{count} {kind}" for kind, count in missed["kinds"].items())
+        lines.append(f"misses      {missed['count']} at FPIR {point}: {kinds}")
     groups = result.get("groups", {}).get("images", {})
     for name, counts in groups.items():
         lines.append(f"{name:<11} {', '.join(f'{group} {count}' for group, count in counts.items())}")
     return "\n".join([*lines, *_common(result)])
+
+
+def of_conditions(result: Mapping[str, Any]) -> str:
+    """Say what was found out about conditions, as a table for each."""
+    at = f"threshold {result['threshold']:.4f} for FPIR {result['fpir']}"
+    lines = [
+        f"{result['watchlist']} listed, {at}; all probes as they are: TPIR {result['tpir_of_the_stills']:.3f}",
+        f"{'':<14}{'probes':>8}{'found':>9}{'gates':>9}{'TPIR':>9}{'score':>9}{'sharp':>9}",
+        _step("nothing done", result["reference"]),
+    ]
+    for name, condition in result["conditions"].items():
+        lines += ["", f"{name}: {condition['unit']}"]
+        lines += [_step(f"  {step['level']}", step) for step in condition["steps"] if step["probes"]]
+    return "\n".join([*lines, "", f"model set   {result['model_set']}, digest {result['model_digest']}"])
+
+
+def _step(label: str, step: Mapping[str, Any]) -> str:
+    values = [step[key] for key in ("detection", "passing_gates", "tpir", "mean_score", "median_sharpness")]
+    return f"{label:<14}{step['probes']:>8}" + "".join(
+        f"{'-':>9}" if value is None else f"{value:>9.3f}" for value in values
+    )
 
 
 def _point(
