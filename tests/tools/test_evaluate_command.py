@@ -94,6 +94,7 @@ def test_a_changed_image_is_measured_anew_and_the_rest_is_not(place: Path, tmp_p
     assert sorted(kind for kind, _ in new) == ["found", "probe"], "one new picture; the copy of another was known"
 
 
+@pytest.mark.slow
 @needs_models
 def test_two_processes_give_the_same_templates_as_one(place: Path) -> None:
     identify(place)

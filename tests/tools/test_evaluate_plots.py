@@ -27,6 +27,7 @@ def some_trials() -> Trials:
         impostor=impostor,
         model_digest="m",
         data_set_digest="d",
+        listed_image=("s/listed.jpg",),
     )
 
 

@@ -58,7 +58,7 @@ def view(engine: Engine, rgb: Bytes, found: Found, kind: str) -> Measured:
         picture = DEGRADE[condition](picture, points, float(level), random)
     ground = _WHITE if condition == "backlight" else _GREY
     left, top = (2 * int(random.integers(0, (room - side) // 2)) for room, side in _room(picture))
-    frame = _frame(engine.detector.size, picture, left, top, ground)
+    frame = frame_of(engine.detector.size, picture, left, top, ground)
     return _look(engine, frame, points + np.array([left, top], np.float32))
 
 
@@ -90,7 +90,7 @@ def _converter(size: tuple[int, int]) -> Converter:
     return Converter(size, "a still")
 
 
-def _frame(size: tuple[int, int], picture: Bytes, left: int, top: int, ground: int) -> Frame:
+def frame_of(size: tuple[int, int], picture: Bytes, left: int, top: int, ground: int) -> Frame:
     """Put a picture into a full-HD view as a camera gives it: I420, BT.709, narrow range."""
     height, width = (side + side % 2 for side in picture.shape[:2])
     even = cv2.copyMakeBorder(picture, 0, height - picture.shape[0], 0, width - picture.shape[1], cv2.BORDER_REPLICATE)
