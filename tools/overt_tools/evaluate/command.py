@@ -111,10 +111,16 @@ def _add_common(parser: Parser) -> None:
     parser.add_argument("images", type=Path, metavar="IMAGES", help="the folder of <subject>/<image>.jpg")
     parser.add_argument("--json", metavar="FILE", help="write the figures as JSON; - prints them in place of words")
     parser.add_argument("--plots", type=Path, metavar="DIR", help="write plots (SVG and PNG) into this folder")
-    parser.add_argument("--models", type=Path, default=DEFAULT_MODELS, help="built models (default: %(default)s)")
+    parser.add_argument(
+        "--models", type=Path, default=DEFAULT_MODELS, metavar="DIR", help="built models (default: %(default)s)"
+    )
     parser.add_argument("--model-set", metavar="NAME", help="of the catalogue (default: its first)")
     parser.add_argument(
-        "--cache", type=Path, default=DEFAULT_CACHE, help="where measurements are kept (default: %(default)s)"
+        "--cache",
+        type=Path,
+        default=DEFAULT_CACHE,
+        metavar="DIR",
+        help="where measurements are kept (default: %(default)s)",
     )
     parser.add_argument("--jobs", type=_at_least_one, default=1, metavar="N", help="processes (default: %(default)s)")
     parser.add_argument("--limit", type=_at_least_one, metavar="N", help="take the first N subjects only: a quick look")
@@ -212,6 +218,7 @@ def _told(arguments: argparse.Namespace, result: Mapping[str, Any], text: str) -
         return OK
     if arguments.json:
         try:
+            Path(arguments.json).parent.mkdir(parents=True, exist_ok=True)
             write_atomically(Path(arguments.json), content.encode(), mode=0o644)
         except OSError as error:
             raise Failure(f"cannot write {arguments.json}: {error.strerror}; choose another --json") from error

@@ -26,7 +26,7 @@ from overt.recognition.quality import Quality, assess
 from .errors import CannotMeasureError
 from .measured import Found, Measured, Pose
 
-_NOT_IN_A_STILLS_WAY = ("catalogue", "passage", "pipeline", "track", "match", "errors", "__init__")
+_NOT_IN_A_STILLS_WAY = ("advice", "catalogue", "passage", "pipeline", "track", "match", "errors", "__init__")
 _WARM_UP = 3
 
 

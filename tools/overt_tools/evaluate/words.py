@@ -33,8 +33,8 @@ def of_identification(result: Mapping[str, Any]) -> str:
         alerts = f"{result['false_alerts'][point]} false alerts, {result['false_alerts_allowed'][point]} allowed"
         lines.append(_point("FPIR", point, "TPIR", share, result["tpir_interval"], result["threshold"]) + alerts)
     for point, missed in result["misses"].items():
-        kinds = ", ".join(f"{count} {kind}" for kind, count in missed["kinds"].items())
-        lines.append(f"misses      {missed['count']} at FPIR {point}: {kinds}")
+        kinds = "".join(f", {count} {kind}" for kind, count in missed["kinds"].items())
+        lines.append(f"misses      {missed['count']} at FPIR {point}{kinds}")
     groups = result.get("groups", {}).get("images", {})
     for name, counts in groups.items():
         lines.append(f"{name:<11} {', '.join(f'{group} {count}' for group, count in counts.items())}")
@@ -72,7 +72,7 @@ def _point(
 def _common(result: Mapping[str, Any]) -> list[str]:
     lines = []
     if result["unreadable"]:
-        lines.append(f"unreadable  {len(result['unreadable'])} images{_first(result['unreadable'])}")
+        lines.append(f"no picture  {len(result['unreadable'])} files{_first(result['unreadable'])}")
     if result["ms_per_face"] is not None:
         lines.append(f"time        {result['ms_per_face']:.1f} ms a face (align and embed, median)")
     lines.append(f"model set   {result['model_set']}, digest {result['model_digest']}")
