@@ -28,6 +28,7 @@ class Cache:
         """
         self._path = folder / FILE_NAME
         self._kept = time.monotonic()
+        self._waiting: list[tuple[str, str, bytes]] = []
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._database = sqlite3.connect(self._path, timeout=60)
@@ -56,23 +57,25 @@ class Cache:
         return found
 
     def keep(self, rows: Mapping[str, bytes], image: str) -> None:
-        """Put rows (what was done: value) of one image in; they are durable within seconds or with `flush`."""
-        try:
-            self._database.executemany(
-                "INSERT OR REPLACE INTO measured VALUES (?, ?, ?)", [(what, image, rows[what]) for what in rows]
-            )
-        except sqlite3.Error as error:
-            raise self._failure(error) from error
+        """Put rows (what was done: value) of one image in; they are durable within seconds or with `flush`.
+
+        They are written together and at once, so that runs that share a cache do not wait for one another.
+        """
+        self._waiting += [(what, image, value) for what, value in rows.items()]
         if time.monotonic() - self._kept >= _EVERY_S:
             self.flush()
 
     def flush(self) -> None:
         """Make what was put in durable."""
+        self._kept = time.monotonic()
+        if not self._waiting:
+            return
         try:
-            self._database.commit()
+            with self._database:
+                self._database.executemany("INSERT OR REPLACE INTO measured VALUES (?, ?, ?)", self._waiting)
         except sqlite3.Error as error:
             raise self._failure(error) from error
-        self._kept = time.monotonic()
+        self._waiting = []
 
     def __enter__(self) -> "Cache":
         return self
