@@ -10,8 +10,9 @@ from typing import Any
 from overt.runtime.cli import BAD_INPUT, OK, UNAVAILABLE, Failure, Parser
 from overt.runtime.files import write_atomically
 
-from . import words
+from . import equal, words
 from .errors import CannotMeasureError, EvaluateError
+from .trial import command as trial_command
 
 DEFAULT_MODELS, DEFAULT_CACHE = Path("build/models"), Path("build/evaluate")
 DEFAULT_SIZE, DEFAULT_SEED = 800, 1
@@ -36,6 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     _add_verification(commands)
     _add_identification(commands)
     _add_conditions(commands)
+    trial_command.add_parser(commands).set_defaults(handler=_guarded(_trial))
 
 
 def _add_verification(commands: "argparse._SubParsersAction[Parser]") -> None:
@@ -68,7 +70,9 @@ def _add_identification(commands: "argparse._SubParsersAction[Parser]") -> None:
         epilog=(
             "examples:\n"
             "  overt-tools evaluate identification images --watchlist-size 800 --seed 1 --json figures.json\n"
-            "  overt-tools evaluate identification images --cohorts cohorts.csv --plots figures"
+            "  overt-tools evaluate identification images --cohorts cohorts.csv --report report.html --pdf report.pdf\n"
+            "  overt-tools evaluate identification images --cohorts cohorts.csv --evaluator 'A laboratory' \\\n"
+            "      --assure assurance.json --home office --passphrase-file passphrase"
         ),
     )
     _add_draw(parser)
@@ -76,6 +80,8 @@ def _add_identification(commands: "argparse._SubParsersAction[Parser]") -> None:
         "--cohorts", type=Path, metavar="CSV", help="labels: columns image, subject and one per characteristic"
     )
     _add_common(parser)
+    equal.add_threshold(parser)
+    equal.add_options(parser)
     parser.set_defaults(handler=_guarded(_identification))
 
 
@@ -168,10 +174,12 @@ def _verification(arguments: argparse.Namespace) -> int:
 
 def _identification(arguments: argparse.Namespace) -> int:
     from . import identification  # noqa: PLC0415 - help must be quick
+    from .cohorts import measurement  # noqa: PLC0415 - as above
     from .labels import read_labels  # noqa: PLC0415 - as above
     from .stills import read_set  # noqa: PLC0415 - as above
     from .workplace import laboratory  # noqa: PLC0415 - as above
 
+    equal.check_options(arguments, labelled=arguments.cohorts is not None)
     stills = read_set(arguments.images, arguments.limit)
     labels = read_labels(arguments.cohorts, stills.sha256) if arguments.cohorts else None
     with laboratory(arguments) as place:
@@ -181,7 +189,12 @@ def _identification(arguments: argparse.Namespace) -> int:
         from . import plots  # noqa: PLC0415 - heavy
 
         plots.identification(arguments.plots, trials, result)
-    return _told(arguments, result, words.of_identification(result))
+    text = words.of_identification(result)
+    if labels is not None:
+        report, told = equal.conclude(arguments, measurement(arguments, trials, labels, result))
+        result = {**result, "groups": {**result["groups"], **equal.as_json(report)}}
+        text = f"{text}\n{told}"
+    return _told(arguments, result, text)
 
 
 def _conditions(arguments: argparse.Namespace) -> int:
@@ -198,6 +211,10 @@ def _conditions(arguments: argparse.Namespace) -> int:
 
         plots.conditions(arguments.plots, result)
     return _told(arguments, result, words.of_conditions(result))
+
+
+def _trial(arguments: argparse.Namespace) -> int:
+    return _told(arguments, *trial_command.evaluate(arguments))
 
 
 def _circumstances(models: Any, arguments: argparse.Namespace) -> dict[str, Any]:  # noqa: ANN401 - loaded when needed
