@@ -39,7 +39,7 @@ from tests.builders import (
     utc_now,
 )
 from tests.tools.equal import four_groups
-from tests.warden.bench import Bench
+from tests.warden.bench import Bench, Enrolled
 from tests.warden.desk_bench import DeskBench
 
 PASSPHRASE = "a passphrase for a test"
@@ -285,7 +285,7 @@ def test_p6_a_real_warden_takes_both_by_cable(tmp_path: Path) -> None:
         assert bench.end() == 0
 
 
-def measured_by_the_laboratory(bench: DeskBench, folder: Path, women: int, thresholds: tuple[float, ...]) -> bytes:
+def measured_by_the_laboratory(bench: Enrolled, folder: Path, women: int, thresholds: tuple[float, ...]) -> bytes:
     """Measure people made up, and have overt-tools write and overt-provision sign the report; return it.
 
     Everyone's false alerts score 0.48 or less: the evidence begins above.
@@ -356,3 +356,16 @@ def test_p6_what_the_laboratory_measured_as_unequal_bears_none(bench: DeskBench,
     receipt = ask(bench, assurance=envelope.parse(data).digest(), threshold=0.5)
     refused(bench, receipt)
     assert "sex men are recognised in 90.0% of passages, women in 76.0%" in (receipt.detail or "")
+
+
+def test_p6_a_real_warden_refuses_an_order_below_what_the_laboratory_measured(tmp_path: Path) -> None:
+    with Bench(tmp_path) as bench:
+        data = measured_by_the_laboratory(bench, tmp_path, women=450, thresholds=(0.5,))
+        bench.start()
+        assert bench.deliver(Down.ASSURANCE, data).accepted
+        changes = {**WANTED, "assurance": envelope.parse(data).digest()}
+        below = bench.deliver(Down.ORDER, bench.order(**changes, threshold=0.45).data)
+        assert below.refusal is Refusal.NO_ASSURANCE
+        assert "covers the thresholds 0.5, the order names 0.45" in (below.detail or "")
+        assert bench.deliver(Down.ORDER, bench.order(**changes, threshold=0.5).data).accepted
+        assert bench.end() == 0

@@ -15,6 +15,7 @@ from overt_tools.evaluate.assurance import borne
 from overt_tools.evaluate.groups import Standard, compare, thresholds_of
 from overt_tools.evaluate.report import html, pdf
 from overt_tools.evaluate.report.model import Report
+from overt_tools.evaluate.report.wording import score
 from tests.tools.equal import four_groups
 
 
@@ -94,6 +95,11 @@ def test_no_figure_differs_from_the_json(report: Report, page: Page) -> None:
             assert shown == pytest.approx(value, abs=5.01e-5), path
         else:
             assert shown == pytest.approx(value * 1000, abs=0.00501), path
+
+
+def test_a_threshold_that_an_order_can_name_is_written_as_it_is() -> None:
+    for threshold in (0.556, 0.35, 0.458, 0.95):
+        assert float(score("", threshold).text) == threshold
 
 
 def test_every_group_and_the_verdict_are_there_and_the_verdict_comes_first(

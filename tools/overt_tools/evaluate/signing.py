@@ -16,6 +16,8 @@ from .equal import Measurement
 from .groups import Standard
 from .report.model import Report
 
+_SIGNING_SAYS = "who signs it says that these are testers who consented and described themselves"
+
 
 def assure(arguments: argparse.Namespace, measured: Measurement, report: Report, standard: Standard) -> str:
     """Write the form and, where a key is named, the signed report beside it.
@@ -48,9 +50,9 @@ def assure(arguments: argparse.Namespace, measured: Measurement, report: Report,
     except OSError as error:
         raise Failure(f"cannot write {path}: {error.strerror}; choose another --assure", UNAVAILABLE) from error
     if arguments.assure.suffix == ".toml":
-        return f"assurance   form in {path}: read it, then 'overt-provision assurance make'"
+        return f"assurance   form in {path}: read it, then 'overt-provision assurance make'; {_SIGNING_SAYS}"
     _sign(arguments, path)
-    return f"assurance   signed in {arguments.assure}, from the form in {path}: see 'overt-provision assurance check'"
+    return f"assurance   signed in {arguments.assure}, from the form in {path}; {_SIGNING_SAYS}"
 
 
 def _sign(arguments: argparse.Namespace, filled: Path) -> None:

@@ -146,6 +146,5 @@ def _again(report: Report) -> Iterator[Block]:
                           f"{found.resamples:,} draws of whole people; {found.permutations:,} permutations; p-values "
                           f"adjusted as by Holm; seed {found.seed}")]],
     ]  # fmt: skip
-    for name, value in report.environment.items():
-        rows.append([[name], [str(value)]])
+    rows.append([["made on"], [", ".join(f"{name} {value}" for name, value in report.environment.items())]])
     yield Table("Circumstances", ("what", "which"), rows)

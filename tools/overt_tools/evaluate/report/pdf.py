@@ -59,7 +59,7 @@ def _paper(report: Report) -> Any:  # noqa: ANN401 - untyped library
 def _block(paper: Any, block: Block, plots: Mapping[str, bytes], following: Sequence[Block]) -> None:  # noqa: ANN401
     match block:
         case Heading(text=text, level=level):
-            _keep_together(paper, _PLOT_MM if any(isinstance(one, Plot) for one in following) else 40)
+            _keep_together(paper, 16 + sum(_height(one) for one in following))
             paper.ln(5 if level == 2 else 3)  # noqa: PLR2004 - a section
             paper.start_section(text, level=level - 2)
             _write(paper, text, _SIZES[level], "B")
@@ -100,7 +100,7 @@ def _plot(paper: Any, plot: Plot, picture: bytes) -> None:  # noqa: ANN401 - unt
 
 
 def _table(paper: Any, table: Table) -> None:  # noqa: ANN401 - untyped library
-    _keep_together(paper, min(_WHOLE_MM, 16 + _ROW_MM * len(table.rows)))
+    _keep_together(paper, _height(table))
     paper.ln(1)
     paper.set_font(_FONT, "B", _TEXT)
     paper.multi_cell(0, 5.5, table.caption, new_x="LMARGIN", new_y="NEXT", align="L")
@@ -131,6 +131,17 @@ def _widths(table: Table) -> Sequence[float]:
         word = max(len(word) for text in column for word in text.split())
         outcome.append(min(60.0, max(9.0, word + 4.5, *(len(text) for text in column))) if word < _LONG else 60.0)
     return outcome
+
+
+def _height(block: Block) -> float:
+    """Return about how much room a block needs to begin on a page, in millimetres."""
+    match block:
+        case Plot():
+            return _PLOT_MM
+        case Table():
+            return min(_WHOLE_MM, 16 + _ROW_MM * len(block.rows))
+        case _:
+            return 20
 
 
 def _keep_together(paper: Any, height_mm: float) -> None:  # noqa: ANN401 - untyped library

@@ -129,7 +129,7 @@ def count(path: str, number: int) -> Figure:
 
 def score(path: str, threshold: float) -> Figure:
     """Write a threshold; rounded up, so that what is written gives no more alerts than what was measured."""
-    return Figure(path, f"{math.ceil(threshold * 1e4) / 1e4:.4f}")
+    return Figure(path, f"{math.ceil(round(threshold * 1e4, 6)) / 1e4:.4f}")
 
 
 def chance(path: str, p: float) -> Figure:
