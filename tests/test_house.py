@@ -40,7 +40,7 @@ RESERVED = {
     "picamera2": {"overt.vision"},
     "gpiod": {"overt.warden"},
     "serial": {"overt.warden"},
-    "sqlite3": {"overt.warden", "overt_controlroom"},
+    "sqlite3": {"overt.warden", "overt_controlroom", "overt_tools"},
     "rich": {"overt_provisioning", "overt_controlroom", "overt_tools"},
 }
 # What opens a network connection, and the only parts that may.

@@ -9,13 +9,19 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from overt.protocol import authority
+from overt.protocol import authority, envelope
 from overt.protocol.errors import ProtocolError
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Ending, Refusal, Role, State
+from overt.runtime.cli import Parser
+from overt_provisioning import keys
+from overt_tools.evaluate.equal import Measurement, add_options, conclude
+from overt_tools.evaluate.searches import Evidence, Searches
 from tests.builders import (
     FORCE,
     MODEL,
@@ -32,9 +38,11 @@ from tests.builders import (
     make_successor,
     utc_now,
 )
-from tests.warden.bench import Bench
+from tests.tools.equal import four_groups
+from tests.warden.bench import Bench, Enrolled
 from tests.warden.desk_bench import DeskBench
 
+PASSPHRASE = "a passphrase for a test"
 UNEQUAL = (make_measurement(0.5, {"Black": make_figures(recognised=700)}),)
 
 
@@ -274,4 +282,90 @@ def test_p6_a_real_warden_takes_both_by_cable(tmp_path: Path) -> None:
         assert bench.deliver(Down.WATCHLIST, bench.sealed_watchlist(order, receipt.recipient, entry)).accepted
         with bench.vision() as vision:
             assert vision.wait_for_begin().threshold == 0.5
+        assert bench.end() == 0
+
+
+def measured_by_the_laboratory(bench: Enrolled, folder: Path, women: int, thresholds: tuple[float, ...]) -> bytes:
+    """Measure people made up, and have overt-tools write and overt-provision sign the report; return it.
+
+    Everyone's false alerts score 0.48 or less: the evidence begins above.
+    """
+    home = folder / "body"
+    (home / "keys").mkdir(parents=True)
+    (home / "charter.json").write_bytes(bench.force.charter_data)
+    secret = folder / "passphrase"
+    secret.write_text(PASSPHRASE)
+    key = Ed25519PrivateKey.from_private_bytes(bench.force.people[Role.ASSURANCE_BODY].private)
+    keys.save(keys.role_file(home, Role.ASSURANCE_BODY), key, keys.Passphrase(secret))
+    found = four_groups(women, false=8)
+    seen = np.where(found.faces.scores > 0.5, np.float32(0.48), found.faces.scores)
+    labels = folder / "cohorts.csv"
+    labels.write_text("image,sex,ethnicity\n")
+    measured = Measurement(
+        evidence=Evidence(found.passages, Searches(found.faces.subject, found.faces.labels, seen)),
+        characteristics=("sex", "ethnicity"),
+        thresholds=[("given", threshold) for threshold in thresholds],
+        exactly=False,
+        title="People made up",
+        kind="stills",
+        how=(),
+        not_shown=(),
+        watchlist=200,
+        model_set=None,
+        model_digest=MODEL,
+        data_set_digest="d" * 64,
+        labels=labels,
+        command="overt-tools evaluate",
+        environment={},
+    )
+    parser = Parser()
+    add_options(parser)
+    report = folder / "assurance.json"
+    words = [
+        "--assure",
+        str(report),
+        "--home",
+        str(home),
+        "--passphrase-file",
+        str(secret),
+        "--evaluator",
+        "A laboratory",
+    ]
+    conclude(parser.parse_args(words), measured)
+    return report.read_bytes()
+
+
+def test_p6_what_the_laboratory_measured_bears_an_order_at_its_threshold_and_none_below(
+    bench: DeskBench, tmp_path: Path
+) -> None:
+    data = measured_by_the_laboratory(bench, tmp_path, women=450, thresholds=(0.5, 0.46))
+    assert bench.give(Down.ASSURANCE, data).accepted
+    digest = envelope.parse(data).digest()
+    refused(bench, ask(bench, assurance=digest, threshold=0.45))
+    refused(bench, ask(bench, assurance=digest, threshold=0.499))
+    at_its_worst = ask(bench, assurance=digest, threshold=0.46)
+    refused(bench, at_its_worst)
+    assert "allowed is 1 in 1,000 (O19)" in (at_its_worst.detail or "")
+    bench.arm(make_entry(category="wanted_by_court"), **WANTED, assurance=digest, threshold=0.5)
+    assert bench.unit.state is State.RECOGNISING
+
+
+def test_p6_what_the_laboratory_measured_as_unequal_bears_none(bench: DeskBench, tmp_path: Path) -> None:
+    data = measured_by_the_laboratory(bench, tmp_path, women=380, thresholds=(0.5,))
+    assert bench.give(Down.ASSURANCE, data).accepted
+    receipt = ask(bench, assurance=envelope.parse(data).digest(), threshold=0.5)
+    refused(bench, receipt)
+    assert "sex men are recognised in 90.0% of passages, women in 76.0%" in (receipt.detail or "")
+
+
+def test_p6_a_real_warden_refuses_an_order_below_what_the_laboratory_measured(tmp_path: Path) -> None:
+    with Bench(tmp_path) as bench:
+        data = measured_by_the_laboratory(bench, tmp_path, women=450, thresholds=(0.5,))
+        bench.start()
+        assert bench.deliver(Down.ASSURANCE, data).accepted
+        changes = {**WANTED, "assurance": envelope.parse(data).digest()}
+        below = bench.deliver(Down.ORDER, bench.order(**changes, threshold=0.45).data)
+        assert below.refusal is Refusal.NO_ASSURANCE
+        assert "covers the thresholds 0.5, the order names 0.45" in (below.detail or "")
+        assert bench.deliver(Down.ORDER, bench.order(**changes, threshold=0.5).data).accepted
         assert bench.end() == 0

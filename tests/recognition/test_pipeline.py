@@ -11,6 +11,7 @@ import pytest
 from overt.recognition.errors import BadFrame, BadGallery, RecognitionError
 from overt.recognition.match import Gallery, empty_gallery
 from overt.recognition.pipeline import MAX_LOOKS_PER_FRAME, Recogniser, Result, Sighting
+from overt.recognition.quality import Gates
 
 from .synthetic import PICTURE_NS, VIEW, Box, SimulatedDetector, SimulatedEmbedder, picture, template_of
 
@@ -208,7 +209,7 @@ def test_a_listed_person_who_comes_close_is_sighted_when_large_enough() -> None:
     rig = Rig()
     found = sightings(rig.play(lambda n: {LISTED: (200 - n, 100 - n, 40 + 2 * n, 40 + 2 * n)}, 60))
     assert len(found) == 1
-    assert found[0].face_px >= 18
+    assert found[0].face_px >= Gates().min_inter_eye_px
 
 
 def test_with_nobody_listed_nobody_is_sighted() -> None:

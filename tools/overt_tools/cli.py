@@ -13,17 +13,18 @@ def parser() -> Parser:
     from overt_tools.broker.command import add_parser as add_broker  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.contract import add_parser as add_contract  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.demo.command import add_parser as add_demo  # noqa: PLC0415 - Ctrl-C while they load is heeded
+    from overt_tools.evaluate.command import add_parser as add_evaluate  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.models.command import add_parser as add_models  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.scene.command import add_parser as add_scene  # noqa: PLC0415 - Ctrl-C while they load is heeded
 
     top = Parser(
         prog="overt-tools",
-        description="Overt's laboratory: models, demonstration footage, benchmarks, brokers, the demonstration itself.",
+        description="Overt's laboratory: models, evaluations, benchmarks, demonstration footage, brokers, the demonstration.",
         epilog="example:\n  overt-tools demo",
     )
     top.add_argument("--version", action="version", version=f"overt {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (add_demo, add_scene, add_models, add_bench, add_broker, add_contract):
+    for add in (add_demo, add_scene, add_models, add_evaluate, add_bench, add_broker, add_contract):
         add(commands)
     return top
 

@@ -13,7 +13,14 @@ from overt.recognition.frame import LUMA_WEIGHTS, Frame
 from overt.recognition.quality import Gates, Quality, assess
 
 ENROLMENT_GATES = Gates(
-    min_inter_eye_px=30.0, max_yaw=0.5, min_pitch=0.3, max_pitch=0.8, max_clipped=0.1, min_sharpness=0.05
+    min_inter_eye_px=30.0,
+    max_yaw=0.8,
+    min_pitch=0.3,
+    max_pitch=0.8,
+    max_clipped=0.1,
+    min_sharpness=0.1,
+    min_mean=25.0,
+    min_spread=6.0,
 )
 """Stricter than for the camera: a still is chosen, and it is matched against for the whole deployment."""
 

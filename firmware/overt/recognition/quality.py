@@ -63,18 +63,23 @@ class Quality:
 
 @dataclass(frozen=True, slots=True)
 class Gates:
-    """What a face must fulfil to be embedded. Units as in `Quality`."""
+    """What a face must fulfil to be embedded. Units as in `Quality`.
 
-    min_inter_eye_px: float = 18.0
-    max_yaw: float = 0.6
+    Of looks that are worse, not many more than half are recognised, and a passage has few looks. Size, yaw, sharpness
+    and light are set by docs/accuracy.md, "Recognition against conditions", with some distance, because a camera's
+    picture is worse than a still that was shrunk or darkened. False alerts are no reason: poor faces raise no more.
+    """
+
+    min_inter_eye_px: float = 16.0
+    max_yaw: float = 1.0
     min_pitch: float = 0.25
     max_pitch: float = 0.85
     max_roll: float = 40.0
     max_clipped: float = 0.15
-    min_sharpness: float = 0.02
-    min_mean: float = 25.0
+    min_sharpness: float = 0.03
+    min_mean: float = 15.0
     max_mean: float = 235.0
-    min_spread: float = 6.0
+    min_spread: float = 4.0
 
     def reason(self, quality: Quality) -> Unsuitable | None:
         """Return the first reason not to use a face, or None."""
