@@ -19,7 +19,7 @@ def parser() -> Parser:
 
     top = Parser(
         prog="overt-tools",
-        description="Overt's laboratory: models, evaluations, benchmarks, demonstration footage, brokers, the demonstration.",
+        description="Overt's laboratory: models, evaluations, benchmarks, footage, brokers, the demonstration.",
         epilog="example:\n  overt-tools demo",
     )
     top.add_argument("--version", action="version", version=f"overt {__version__}")
