@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from overt.recognition.align import align
+from overt.recognition.attention import EVERY_PICTURE
 from overt.recognition.detect import decode
 from overt.recognition.engine import DIMENSION, LiteRtDetector, LiteRtEmbedder
 from overt.recognition.errors import BadModel
@@ -174,7 +175,7 @@ def test_after_a_picture_the_template_is_nowhere_in_memory() -> None:
     people = {9: box}
     engine = Spy(str(EMBEDDER))
     simulated = SimulatedDetector()
-    recogniser = Recogniser(simulated, engine, gallery, 0.9)
+    recogniser = Recogniser(simulated, engine, gallery, 0.9, pace=EVERY_PICTURE)
     simulated.show([box])
 
     face = align(picture(people), simulated.faces.points[0]).tobytes()

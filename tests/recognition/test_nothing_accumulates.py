@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from overt.recognition.attention import EVERY_PICTURE
 from overt.recognition.frame import Frame
 from overt.recognition.match import Gallery
 from overt.recognition.pipeline import Recogniser
@@ -25,9 +26,9 @@ PASSERS_BY = 4
 """Different people, who come by again and again; the first of them is listed."""
 ROUNDS = 3
 """In each span that is measured: twelve passages, which leave 2 kB when what is known of a passage is kept."""
-SPANS = 5
+SPANS = 7
 """NumPy's own caches are bounded but fill at random; what accumulates, accumulates in the quietest span too."""
-GROWTH_BYTES = 256
+GROWTH_BYTES = 1024
 
 
 def walk(person: int, step: int) -> tuple[list[Box], Frame]:
@@ -63,13 +64,21 @@ def test_passage_after_passage_and_order_after_order_nothing_is_kept() -> None:
     detector, embedder = SimulatedDetector(), SimulatedEmbedder()
     listed = template_of(0)[None]
 
+    def make() -> Recogniser:
+        gallery = Gallery(listed, np.zeros(1, np.int32))
+        return Recogniser(detector, embedder, gallery, threshold=0.6, pace=EVERY_PICTURE)
+
     def order() -> None:
-        recogniser = Recogniser(detector, embedder, Gallery(listed, np.zeros(1, np.int32)), threshold=0.6)
+        recogniser = Recogniser(
+            detector, embedder, Gallery(listed, np.zeros(1, np.int32)), threshold=0.6, pace=EVERY_PICTURE
+        )
         rounds(recogniser, detector, 0, 1)
         assert recogniser.counters.templates_made == recogniser.counters.templates_wiped > 0
         recogniser.close()
 
-    recogniser = Recogniser(detector, embedder, Gallery(listed, np.zeros(1, np.int32)), threshold=0.6)
+    recogniser = Recogniser(
+        detector, embedder, Gallery(listed, np.zeros(1, np.int32)), threshold=0.6, pace=EVERY_PICTURE
+    )
     numbers = iter(range(0, 10**6, ROUNDS * len(WALKS)))
     tracemalloc.start()
     try:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
+from overt.recognition.attention import EVERY_PICTURE
 from overt.recognition.errors import BadFrame, BadGallery, RecognitionError
 from overt.recognition.match import Gallery, empty_gallery
 from overt.recognition.pipeline import MAX_LOOKS_PER_FRAME, Recogniser, Result, Sighting
@@ -33,7 +34,7 @@ class Rig:
     def __init__(self, gallery: Gallery | None = None, threshold: float = 0.6) -> None:
         self.detector, self.embedder = SimulatedDetector(), SimulatedEmbedder()
         gallery = listed(LISTED, OTHER_LISTED) if gallery is None else gallery
-        self.recogniser = Recogniser(self.detector, self.embedder, gallery, threshold)
+        self.recogniser = Recogniser(self.detector, self.embedder, gallery, threshold, pace=EVERY_PICTURE)
         self.number = 0
 
     def show(self, people: dict[int, Box]) -> Result:

@@ -10,6 +10,7 @@ import numpy as np
 
 from overt.recognition.align import SIZE, align
 from overt.recognition.arrays import Bytes, Floats
+from overt.recognition.attention import Attention, Pace
 from overt.recognition.detect import OVERLAP_THRESHOLD, SCORE_THRESHOLD, Detections, decode
 from overt.recognition.engine import Detector, Embedder
 from overt.recognition.errors import BadFrame, BadGallery
@@ -53,7 +54,7 @@ class Counters:
     """Totals since the recogniser was made.
 
     Attributes:
-        frames: Pictures.
+        frames: Pictures that came, looked at or found unchanged.
         detections: Faces in pictures.
         faces_seen: Confirmed tracks: an estimate of the people who passed.
         templates_made: Templates that were, or may have been, written.
@@ -108,6 +109,7 @@ class Recogniser:
         gates: Gates | None = None,
         policy: Policy | None = None,
         tracking: Settings | None = None,
+        pace: Pace | None = None,
         score_threshold: float = SCORE_THRESHOLD,
         overlap_threshold: float = OVERLAP_THRESHOLD,
     ) -> None:
@@ -121,6 +123,7 @@ class Recogniser:
             gates: Which faces are good enough.
             policy: How seldom to look.
             tracking: How to follow.
+            pace: How often to look for faces.
             score_threshold: See `detect.decode`.
             overlap_threshold: See `detect.decode`.
 
@@ -142,6 +145,8 @@ class Recogniser:
         self._policy = policy or Policy()
         self._decoding = (score_threshold, overlap_threshold)
         self._tracker = Tracker(tracking)
+        self._attention = Attention(pace)
+        self._active: list[Tracked] = []
         self._passages: dict[int, Passage] = {}
         self._faces: Bytes = np.zeros((MAX_LOOKS_PER_FRAME, SIZE, SIZE, 3), np.uint8)
         self._templates: Floats = np.zeros((MAX_LOOKS_PER_FRAME, embedder.dimension), np.float32)
@@ -174,18 +179,29 @@ class Recogniser:
         if frame.small.shape != (height, width, 3):
             raise BadFrame(f"expected a small picture of {(height, width, 3)}, found {frame.small.shape}")
         self._totals.frames += 1
+        if not self._attention.wants(frame.small, frame.captured_ns, following=bool(self._active)):
+            self._flush_if_used()
+            return self._result([])
         found = decode(self._detector.detect(frame.small), (width, height), frame.scale, *self._decoding)
         self._totals.detections += len(found)
-        active = self._follow(found, frame)
+        self._active = self._follow(found, frame)
         try:
-            shots = self._choose(frame, found, active)
+            shots = self._choose(frame, found, self._active)
             sightings = self._look(frame, shots)
         finally:
             self._faces.fill(0)
-        if not shots and self._engine_used:
+        if not shots:
+            self._flush_if_used()
+        return self._result(sightings)
+
+    def _flush_if_used(self) -> None:
+        """Overwrite what the last look left in the engine, in the first picture without one."""
+        if self._engine_used:
             self._embedder.flush()
             self._engine_used = False
-        in_view = sum(tracked.state is State.CONFIRMED for tracked in active)
+
+    def _result(self, sightings: list[Sighting]) -> Result:
+        in_view = sum(tracked.state is State.CONFIRMED for tracked in self._active)
         return Result(tuple(sightings), in_view, self.counters)
 
     def close(self) -> None:
@@ -196,6 +212,8 @@ class Recogniser:
         self._passages.clear()
         self._totals.confirmed.clear()
         self._tracker.clear()
+        self._attention.clear()
+        self._active = []
         self._gallery = empty_gallery(self._embedder.dimension)
         self._engine_used = False
         try:
