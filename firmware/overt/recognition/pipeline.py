@@ -18,6 +18,7 @@ from overt.recognition.frame import Frame
 from overt.recognition.match import Gallery, Match, empty_gallery, search_all
 from overt.recognition.passage import Passage, Policy
 from overt.recognition.quality import Gates, Quality, assess
+from overt.recognition.still import StillMemory
 from overt.recognition.track import Settings, State, Tracked, Tracker
 
 MAX_LOOKS_PER_FRAME = 4
@@ -148,6 +149,7 @@ class Recogniser:
         self._attention = Attention(pace)
         self._active: list[Tracked] = []
         self._passages: dict[int, Passage] = {}
+        self._still = StillMemory()
         self._faces: Bytes = np.zeros((MAX_LOOKS_PER_FRAME, SIZE, SIZE, 3), np.uint8)
         self._templates: Floats = np.zeros((MAX_LOOKS_PER_FRAME, embedder.dimension), np.float32)
         self._totals = _Totals()
@@ -214,6 +216,7 @@ class Recogniser:
         self._tracker.clear()
         self._attention.clear()
         self._active = []
+        self._still.clear()
         self._gallery = empty_gallery(self._embedder.dimension)
         self._engine_used = False
         try:
@@ -224,6 +227,7 @@ class Recogniser:
     def _follow(self, found: Detections, frame: Frame) -> list[Tracked]:
         """Bring tracks and passages up to date."""
         update = self._tracker.update(found, frame.captured_ns, (frame.width, frame.height))
+        self._still.follow(update.active, update.ended, frame.captured_ns)
         for tracked in update.ended:
             self._passages.pop(tracked.track, None)
             self._totals.confirmed.discard(tracked.track)
@@ -244,6 +248,8 @@ class Recogniser:
         candidates = []
         for tracked in active:
             if tracked.state is not State.CONFIRMED or not self._passage(tracked.track).may_want(now_ns):
+                continue
+            if self._still.withholds(tracked.track, now_ns):
                 continue
             geometry = assess(frame, found.boxes[tracked.detection], found.points[tracked.detection])
             if self._gates.passes(geometry) and self._passage(tracked.track).wants(geometry.score, now_ns):
@@ -276,10 +282,13 @@ class Recogniser:
 
     def _decide(self, frame: Frame, shot: _Shot, match: Match) -> Sighting | None:
         matched = match.entry >= 0 and match.score >= self._threshold
+        if self._still.knows(shot.tracked.track, match.entry if matched else -1, frame.captured_ns):
+            return None  # and its passage is as if it had not been looked at: it may be a person, who will walk on
         passage = self._passage(shot.tracked.track)
         self._passages[shot.tracked.track] = passage.looked(shot.quality.score, frame.captured_ns, matched=matched)
         if not matched:
             return None
+        self._still.told(shot.tracked, match.entry, frame.captured_ns)
         return Sighting(
             entry=match.entry,
             score=match.score,
