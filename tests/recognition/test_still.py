@@ -1,9 +1,13 @@
 """Posters, screens and people on benches: told of once an hour while they stay; whoever walks is told of each time."""
 
+import functools
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from overt.recognition import still
+from overt.recognition.frame import Frame
 from overt.recognition.passage import Policy
 from overt.recognition.pipeline import Result, Sighting
 
@@ -12,8 +16,13 @@ from .test_pipeline import LISTED, OTHER_LISTED, PASSER_BY, START_NS, Rig, cross
 
 POSTER: Box = (420, 60, 110, 110)
 A_SECOND = 25
-SHOWN, HIDDEN = 20, 35
+SHOWN, HIDDEN = 12, 30
 """A poster that people pass before: so many pictures in view, so many covered, which ends its track each time."""
+
+
+@functools.lru_cache(64)
+def _drawn(people: tuple[tuple[int, Box], ...]) -> Frame:
+    return picture(dict(people))
 
 
 class Street(Rig):
@@ -25,7 +34,8 @@ class Street(Rig):
         self.detector.show(list(people.values()))
         self.number += 1
         now = START_NS + self.number * PICTURE_NS + self.later_ns
-        return self.recogniser.process(picture(people, self.number, now))
+        drawn = _drawn(tuple(people.items()))
+        return self.recogniser.process(replace(drawn, number=self.number, captured_ns=now))
 
     def see(self, people: dict[int, Box], pictures: int) -> list[Sighting]:
         return [sighting for _ in range(pictures) for sighting in self.show(people).sightings]
@@ -43,14 +53,14 @@ class Street(Rig):
 
 def test_a_poster_is_told_of_once_however_often_people_pass_before_it() -> None:
     street = Street()
-    assert len(street.poster(20, noise=1.5)) == 1
-    assert street.recogniser.counters.faces_seen == 20
+    assert len(street.poster(6, noise=1.5)) == 1
+    assert street.recogniser.counters.faces_seen == 6
 
 
 def test_at_a_poster_nobody_looks_again_and_again() -> None:
     street = Street()
-    street.poster(20)
-    seconds = 20 * (SHOWN + HIDDEN) / A_SECOND
+    street.poster(8)
+    seconds = 8 * (SHOWN + HIDDEN) / A_SECOND
     assert street.recogniser.counters.templates_made <= 2 + seconds * 1e9 / still.LOOK_AGAIN_NS
 
 
@@ -58,7 +68,7 @@ def test_at_a_poster_nobody_looks_again_and_again() -> None:
 def test_a_poster_that_is_seldom_found_is_told_of_once_too(shown: int) -> None:
     street = Street()
     found = []
-    for _ in range(15):
+    for _ in range(6):
         found += street.see({LISTED: POSTER}, shown) + street.see({}, HIDDEN)
     assert len(found) == 1
 
@@ -66,7 +76,7 @@ def test_a_poster_that_is_seldom_found_is_told_of_once_too(shown: int) -> None:
 def test_a_camera_that_shakes_by_a_few_pixels_sees_the_same_poster() -> None:
     street = Street()
     found = []
-    for number in range(20 * (SHOWN + HIDDEN)):
+    for number in range(6 * (SHOWN + HIDDEN)):
         x, y, w, h = POSTER
         shaken: Box = (x + 6 * np.sin(number * 0.9), y + 6 * np.cos(number * 0.7), w, h)
         found += street.see({LISTED: shaken} if number % (SHOWN + HIDDEN) < SHOWN else {}, 1)
@@ -126,19 +136,15 @@ def test_somebody_who_stood_before_the_poster_unseen_is_told_of_when_they_walk_o
 def test_another_listed_person_at_a_posters_place_is_told_of_within_a_minute() -> None:
     street = Street()
     assert len(street.poster(2)) == 1
-    found = []
-    for _ in range(20):
-        found += street.see({OTHER_LISTED: POSTER}, 2 * A_SECOND)
-        street.later_ns += 4 * 10**8  # pictures that came more seldom, to make the minute short
     street.later_ns += still.LOOK_AGAIN_NS
-    found += street.see({OTHER_LISTED: POSTER}, 2 * A_SECOND)
+    found = street.see({OTHER_LISTED: POSTER}, 2 * A_SECOND)
     assert [sighting.entry for sighting in found] == [1]
 
 
 def test_somebody_who_sits_still_is_told_of_once_through_lost_and_regained_tracks() -> None:
     street = Street()
     found = []
-    for number in range(30 * A_SECOND):
+    for number in range(12 * A_SECOND):
         sway = 6 * np.sin(number / 40)
         covered = number % 90 > 90 - HIDDEN
         found += street.see({} if covered else {LISTED: (200 + sway, 120, 120, 120)}, 1)

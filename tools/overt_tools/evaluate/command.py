@@ -10,7 +10,7 @@ from typing import Any
 from overt.runtime.cli import BAD_INPUT, OK, UNAVAILABLE, Failure, Parser
 from overt.runtime.files import write_atomically
 
-from . import equal, words
+from . import equal, footage, words
 from .errors import CannotMeasureError, EvaluateError
 from .trial import command as trial_command
 
@@ -37,6 +37,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     _add_verification(commands)
     _add_identification(commands)
     _add_conditions(commands)
+    footage.add_footage(commands).set_defaults(handler=_guarded(_footage))
     trial_command.add_parser(commands).set_defaults(handler=_guarded(_trial))
 
 
@@ -211,6 +212,10 @@ def _conditions(arguments: argparse.Namespace) -> int:
 
         plots.conditions(arguments.plots, result)
     return _told(arguments, result, words.of_conditions(result))
+
+
+def _footage(arguments: argparse.Namespace) -> int:
+    return _told(arguments, *footage.evaluate(arguments))
 
 
 def _trial(arguments: argparse.Namespace) -> int:
