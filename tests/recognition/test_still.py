@@ -116,7 +116,7 @@ def test_somebody_who_walks_past_twice_is_told_of_twice() -> None:
 def test_somebody_who_walks_past_their_own_poster_is_told_of() -> None:
     street = Street()
     assert len(street.poster(3)) == 1
-    # The poster is another's picture of the same entry: the rig draws each person once, so it is covered while they pass.
+    # The rig draws each person once: the poster is covered while they pass, and comes back after.
     x, y, w, h = POSTER
     found = [
         s for n in range(60) for s in street.show({LISTED: (x - 360 + 12.0 * n, y, w, h)} if n < 48 else {}).sightings

@@ -91,11 +91,11 @@ def words(result: dict[str, Any]) -> str:
     low, high = result["trr_interval"] or (0.0, 1.0)
     trr = "-" if result["trr"] is None else f"{result['trr']:.3f} ({low:.3f} to {high:.3f})"
     waits, looks, cpu = result["to_sighting_ms"], result["looks_per_passage"], result["cpu_ms_per_frame"]
+    seconds = result["second_alerts"]
     lines = [
         f"passages    {result['recognised']} of {result['passages']} recognised, TRR {trr}",
         f"missed      {', '.join(result['missed']) or 'none'}",
-        f"alerts      {result['false_alerts']} false in {result['others']} other passages, "
-        f"{result['second_alerts']} second in a passage",
+        f"alerts      {result['false_alerts']} false, {result['others']} other passages; {seconds} second in a passage",
         f"sighting    {_spread(waits)} ms after the opportunity begins (negative: before)",
         f"looks       {_spread(looks)} a passage, {result['templates_made']} in all",
         f"CPU         {cpu['mean']:.1f} ms a picture with decoding, {cpu['recognition']:.1f} without",
