@@ -14,9 +14,10 @@ from tests.tools.evaluation import MODELS, ROOT, needs_models
 
 SCENE = ROOT / "build" / "demo" / "scene.mp4"
 FPS = 25
+OPPORTUNITY = Span(100, 150)
 
 
-def passage(name: str, *, listed: bool, opportunity: Span | None = Span(100, 150)) -> PassageTruth:
+def passage(name: str, *, listed: bool, opportunity: Span | None = OPPORTUNITY) -> PassageTruth:
     person = "volunteer" if listed else "passer-by"
     return PassageTruth(name, person, "clip", listed, Span(0, 200), Span(0, 200), opportunity, [], [])  # type: ignore[arg-type]  # a person's name
 

@@ -1,5 +1,4 @@
-"""Faces that stand still: a poster, a screen, a person on a bench. Once told of, a thing that never moves is told of
-no more than once an hour.
+"""Faces that stand still, a poster or a person on a bench: told of once an hour while they stay.
 
 What is remembered are places in the view of faces that matched an entry: numbers, no template, nothing of anyone who
 did not match. Nothing here is final: a face that leaves the place is looked at as any other.
