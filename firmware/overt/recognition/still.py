@@ -4,6 +4,7 @@ What is remembered are places in the view of faces that matched an entry: number
 did not match. Nothing here is final: a face that leaves the place is looked at as any other.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -165,7 +166,7 @@ class StillMemory:
 
 def _within(place: Box, face: Box) -> bool:
     """Tell whether a face is at a place: both boxes' centres and sizes agree."""
-    size, other = (place[2] * place[3]) ** 0.5, (face[2] * face[3]) ** 0.5
+    size, other = math.sqrt(place[2] * place[3]), math.sqrt(face[2] * face[3])
     across = place[0] + place[2] / 2 - face[0] - face[2] / 2
     down = place[1] + place[3] / 2 - face[1] - face[3] / 2
     near = across * across + down * down <= (REACH * size) ** 2

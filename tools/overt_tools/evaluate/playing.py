@@ -54,11 +54,11 @@ def play(
                 # Of the faces aligned some may have failed the gates: the embedded ones are taken to be the largest.
                 embedded = sorted(looks, key=lambda look: -look[0])[: result.counters.templates_made - made]
                 for _, who in embedded:
-                    ledger.look(who and who.passage)
+                    ledger.look(who.passage if who else None)
                 for sighting in result.sightings:
                     nearest = min(looks, key=lambda look: abs(look[0] - sighting.face_px), default=(0.0, None))
                     whose = nearest[1] if sighting.entry == VOLUNTEER else None
-                    ledger.sighting(whose and whose.passage, number)
+                    ledger.sighting(whose.passage if whose else None, number)
                 step()
                 began = time.process_time()
             counters = recogniser.counters
