@@ -99,7 +99,7 @@ def words(result: dict[str, Any]) -> str:
         f"sighting    {_spread(waits)} ms after the opportunity begins (negative: before)",
         f"looks       {_spread(looks)} a passage, {result['templates_made']} in all",
         f"CPU         {cpu['mean']:.1f} ms a picture with decoding, {cpu['recognition']:.1f} without",
-        f"no face     {result['false_detections']} boxes in {result['frames']} pictures",
+        f"no face     {result['false_detections']} boxes; looked for faces in {result['frames_looked_at']} of {result['frames']} pictures",
     ]
     for row in result["found_by_width"]:
         share = row["found"] / row["shown"]
