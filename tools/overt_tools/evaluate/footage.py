@@ -91,7 +91,7 @@ def words(result: dict[str, Any]) -> str:
     low, high = result["trr_interval"] or (0.0, 1.0)
     trr = "-" if result["trr"] is None else f"{result['trr']:.3f} ({low:.3f} to {high:.3f})"
     waits, looks, cpu = result["to_sighting_ms"], result["looks_per_passage"], result["cpu_ms_per_frame"]
-    seconds = result["second_alerts"]
+    seconds, looked = result["second_alerts"], result["frames_looked_at"]
     lines = [
         f"passages    {result['recognised']} of {result['passages']} recognised, TRR {trr}",
         f"missed      {', '.join(result['missed']) or 'none'}",
@@ -99,7 +99,7 @@ def words(result: dict[str, Any]) -> str:
         f"sighting    {_spread(waits)} ms after the opportunity begins (negative: before)",
         f"looks       {_spread(looks)} a passage, {result['templates_made']} in all",
         f"CPU         {cpu['mean']:.1f} ms a picture with decoding, {cpu['recognition']:.1f} without",
-        f"no face     {result['false_detections']} boxes; looked for faces in {result['frames_looked_at']} of {result['frames']} pictures",
+        f"no face     {result['false_detections']} boxes; {looked} of {result['frames']} pictures looked at",
     ]
     for row in result["found_by_width"]:
         share = row["found"] / row["shown"]
