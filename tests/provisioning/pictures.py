@@ -44,8 +44,8 @@ def blurred() -> Image:
 def turned() -> Image:
     """The nose comes near one eye when one half of the face is squeezed and the other stretched."""
     image, nose = good(), 388
-    left = resize(np.ascontiguousarray(image[:, :nose]), 576, int(nose * 0.45))
-    right = resize(np.ascontiguousarray(image[:, nose:]), 576, int((720 - nose) * 1.5))
+    left = resize(np.ascontiguousarray(image[:, :nose]), 576, int(nose * 0.6))
+    right = resize(np.ascontiguousarray(image[:, nose:]), 576, int((720 - nose) * 3))
     return np.hstack([left, right])
 
 

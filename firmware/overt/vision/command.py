@@ -64,7 +64,7 @@ def _size(text: str) -> tuple[int, int]:
 
 def _run(chosen: argparse.Namespace) -> int:
     # NumPy's algebra starts a thread per core when it is loaded; the search of a watchlist needs none of them.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    os.putenv("OPENBLAS_NUM_THREADS", "1")
     from overt.runtime import footprint, log, memory  # noqa: PLC0415 - heavier than showing help
 
     footprint.return_large_blocks()
