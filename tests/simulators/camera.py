@@ -42,6 +42,11 @@ class CameraSimulator:
     def describe(self) -> str:
         return "the simulated camera"
 
+    @property
+    def given(self) -> int:
+        """How many pictures it has given since it was opened."""
+        return self._number
+
     def check(self) -> None:
         """Nothing to find out."""
 

@@ -41,6 +41,24 @@ def test_capture_goes_on_while_nobody_looks_and_memory_does_not_grow() -> None:
     assert not camera.is_open
 
 
+def test_a_crowd_that_takes_longer_than_a_picture_drops_pictures_and_never_falls_behind() -> None:
+    camera = CameraSimulator()
+    capture = Capture(camera)
+    capture.start()
+    looked_at, late = 0, 0
+    for _ in range(8):
+        time.sleep(0.1)  # a look that takes five pictures' time
+        given = camera.given
+        frame = capture.mailbox.take()
+        assert frame is not None
+        looked_at += 1
+        late = max(late, given - frame.number)
+        assert capture.mailbox.dropped == frame.number - looked_at
+    assert late <= 1, "the picture that is looked at is the newest, however long the looks have taken"
+    assert capture.mailbox.dropped >= 2 * looked_at
+    assert capture.stop()
+
+
 def test_a_camera_that_cannot_be_opened_is_said_where_capture_is_started() -> None:
     camera = CameraSimulator()
     camera.refuses = SourceUnavailable("in use")
