@@ -177,8 +177,8 @@ class Recogniser:
         """
         if self._closed:
             raise BadFrame("expected an open recogniser, found a closed one")
-        self._totals.frames += 1
         small = self._worth_a_look(frame)
+        self._totals.frames += 1
         if small is None:
             self._flush_if_used()
             return self._result([])
