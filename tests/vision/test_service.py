@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overt.protocol.messages import Began, Begin, Cleared, Progress, Recovered, Sighting, Stop, Trouble
+from overt.protocol.messages import Began, Begin, Cleared, Effort, Progress, Recovered, Sighting, Stop, Trouble
 from overt.protocol.vocabulary import Doubt
+from overt.recognition.attention import SLOWER
 from overt.recognition.errors import BadModel
 from overt.vision.service import Service
 from overt.vision.sources.base import SourceUnavailable
@@ -245,6 +246,24 @@ def test_a_message_it_does_not_know_changes_nothing(unit: Unit, warden: WardenSi
     warden.channel.send(Stop())
     warden.begin(template_of(LISTED))
     warden.wait_for(Sighting)
+
+
+def test_told_to_spare_the_board_it_looks_less_often_and_as_often_as_before_when_told_so(
+    unit: Unit, warden: WardenSimulator
+) -> None:
+    unit.start()
+    warden.accept()
+    warden.channel.send(Effort(step=2))
+    warden.begin(template_of(LISTED))
+    warden.wait_for(Began)
+    assert unit.service._session is not None
+    attention = unit.service._session._recogniser._attention
+    assert attention._pace == SLOWER[2], "what was said before it began holds from its beginning"
+    warden.wait_for(Sighting)
+    warden.channel.send(Effort(step=0))
+    warden.wait_for(Progress)
+    warden.wait_for(Progress)
+    assert attention._pace == SLOWER[0]
 
 
 def test_p10_a_camera_that_hangs_is_reported_and_the_process_asks_to_be_started_anew(

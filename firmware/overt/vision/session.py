@@ -10,6 +10,7 @@ import numpy as np
 from overt.protocol import gallery as layouts
 from overt.protocol import limits
 from overt.protocol.messages import Begin, Cleared, Progress, Sighting
+from overt.recognition.attention import SLOWER
 from overt.recognition.engine import Detector, Embedder
 from overt.recognition.frame import Frame
 from overt.recognition.match import Gallery
@@ -80,6 +81,10 @@ class Session:
         self._last_ns = frame.captured_ns
         decided_ns = time.time_ns()
         return [self._message(seen, decided_ns) for seen in result.sightings]
+
+    def slow_down(self, effort: int) -> None:
+        """Look for faces less often, or more often again: an index of `attention.SLOWER`."""
+        self._recogniser.change_pace(SLOWER[effort])
 
     def progress(self, dropped: int) -> Progress:
         """Return the counters, with the rate since the last call.

@@ -11,11 +11,13 @@ import msgspec
 
 from overt.protocol.documents import FixedSite
 from overt.protocol.reports import Receipt, Status
+from overt.protocol.sentences import SENTENCES
 from overt.protocol.topics import Down
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure, Parser
 from overt.warden import log_command
 
 _STATE, _RUN = Path("/var/lib/overt"), Path("/run/overt")
+_COOLING = ("full effort", "looks for faces less often", "looks for faces half as often", "too hot to recognise")
 _USERS = {"vision": "overt-vision", "uplink": "overt-uplink"}
 
 
@@ -252,8 +254,11 @@ def status_lines(status: Status) -> list[str]:
         f"indicator   {'lit' if status.indicator_lit else 'dark'}",
         f"clock       {status.clock.value}, {status.sent.isoformat(timespec='seconds')}",
     ]
+    if status.temperature_c is not None:
+        lines.append(f"temperature {status.temperature_c:.0f} °C, {_COOLING[status.cooling_step]}")
     if status.doubts:
         lines.append(f"doubts      {', '.join(doubt.value for doubt in status.doubts)}")
+    lines += [f"            {SENTENCES[cause]}" for cause in status.causes]
     if status.lender and status.loan_end:
         lines.append(f"on loan     from {status.lender} until {status.loan_end.isoformat(timespec='seconds')}")
     if status.order:

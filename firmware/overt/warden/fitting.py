@@ -6,20 +6,21 @@ from overt.warden.gps import Receiver
 from overt.warden.indicator import GpioIndicator, NoIndicator, Reopened
 from overt.warden.place import GpsPlace, attested
 from overt.warden.steering import Kernel, SteeredClock
+from overt.warden.thermometer import SysfsThermometer
 from overt.warden.vault import Vault
 
 
 def fitted(vault: Vault) -> Devices:
     """Return the parts of an enrolled unit, at work."""
     config, floor = vault.config, vault.charter.issued
-    lamp = _lamp(config)
+    lamp, heat = _lamp(config), SysfsThermometer()
     closing = [lamp.close] if isinstance(lamp, Reopened) else []
     if config.gps is None:
-        return Devices(SteeredClock(Kernel(), floor), attested(config.site), lamp, tuple(closing))
+        return Devices(SteeredClock(Kernel(), floor), attested(config.site), lamp, heat, tuple(closing))
     receiver = Receiver(config.gps.device, config.gps.baud)
     receiver.start()
     clock = SteeredClock(Kernel(), floor, receiver.times)
-    return Devices(clock, GpsPlace(receiver, config.site), lamp, (*closing, receiver.close))
+    return Devices(clock, GpsPlace(receiver, config.site), lamp, heat, (*closing, receiver.close))
 
 
 def _lamp(config: UnitConfig) -> Indicator:

@@ -18,6 +18,8 @@ RETRY_S: Final = 1.0
 class NoIndicator:
     """A unit without a lamp: recognition never starts."""
 
+    fitted = False
+
     def show(self, lit: bool) -> None:
         """Do nothing: there is no lamp."""
 
@@ -38,6 +40,8 @@ class GpioIndicator:
 
     The chip is found by its label, because chip numbers move between models of the Raspberry Pi.
     """
+
+    fitted = True
 
     def __init__(self, label: str, lamp: int, read_back: int) -> None:
         """Request both lines, the lamp dark.
@@ -94,6 +98,8 @@ class GpioIndicator:
 
 class Reopened:
     """A lamp that is opened again, about once a second, while it cannot be had or read. Until then nothing is lit."""
+
+    fitted = True
 
     def __init__(self, opened: Callable[[], Lines], retry_s: float = RETRY_S) -> None:
         """Open it, if that can be done.
