@@ -20,7 +20,7 @@ from overt.protocol.messages import (
     ToVision,
     Trouble,
 )
-from overt.protocol.vocabulary import Cause, Doubt
+from overt.protocol.vocabulary import Cause, Doubt, Engine
 from overt.recognition.engine import Detector, Embedder
 from overt.recognition.errors import RecognitionError
 from overt.recognition.frame import Frame
@@ -29,6 +29,7 @@ from overt.runtime.channel import BadMessage, Channel, ChannelClosed, ChannelErr
 from overt.runtime.cli import OK, RESTART
 from overt.runtime.log import event
 from overt.runtime.notify import notify
+from overt.vision.accelerator import Accelerated
 from overt.vision.capture import Capture, Stillness
 from overt.vision.session import Session, StillMapped
 from overt.vision.sources.base import FrameSource, SourceEnded, SourceError
@@ -296,7 +297,8 @@ class Service:
         if capture is None or session is None:
             notify("WATCHDOG=1")
             return
-        self._send(session.progress(capture.mailbox.dropped - self._dropped_before))
+        engine = self._detector.engine if isinstance(self._detector, Accelerated) else Engine.CPU
+        self._send(session.progress(capture.mailbox.dropped - self._dropped_before, engine))
         failure = capture.failure
         if capture.hung():
             self._lose_camera(
