@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from overt.vision.capture import Capture, Mailbox, Stillness
+from overt.vision.capture import Blackness, Capture, Mailbox, Stillness
 from overt.vision.sources.base import SourceEnded, SourceUnavailable
 from overt.vision.sources.pace import Pace
 from tests.recognition.synthetic import picture
@@ -112,6 +112,24 @@ def test_a_picture_that_stays_the_same_is_frozen_after_its_time_and_grain_is_eno
     assert still.frozen(y, 2.0)
     y[0, 0] += 1
     assert not still.frozen(y, 2.1)
+
+
+def test_a_view_that_stays_black_is_noticed_after_its_time_and_so_is_its_end() -> None:
+    random = np.random.default_rng(3)
+    covered = np.clip(random.normal(18, 4, (480, 640)), 0, 255).astype(np.uint8)
+    blackness = Blackness(10.0)
+    assert not blackness.black(covered, 0.0)
+    assert not blackness.black(covered, 9.9)
+    assert blackness.black(covered, 10.0)
+    with_a_lamp = covered.copy()
+    with_a_lamp[:96, :96] = 120
+    assert not blackness.black(with_a_lamp, 10.1), "a street at night with one lamp is a view"
+    assert not blackness.black(covered, 10.2)
+    assert blackness.black(covered, 20.2)
+
+
+def test_footage_may_be_black() -> None:
+    assert not Blackness(None).black(np.zeros((480, 640), np.uint8), 1e6)
 
 
 def test_footage_may_stand_still() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from overt.protocol.messages import Began, Begin, Cleared, Effort, Progress, Recovered, Sighting, Stop, Trouble
-from overt.protocol.vocabulary import Doubt
+from overt.protocol.vocabulary import Cause, Doubt
 from overt.recognition.attention import SLOWER
 from overt.recognition.errors import BadModel
 from overt.vision.service import Service
@@ -335,6 +335,33 @@ def test_p10_a_frozen_picture_is_noticed_and_so_is_its_end(unit: Unit, warden: W
     unit.camera.frozen = False
     assert warden.wait_for(Recovered).doubt is Doubt.CAMERA
     warden.stop()
+
+
+def test_p10_a_black_picture_is_noticed_and_so_is_its_end(unit: Unit, warden: WardenSimulator) -> None:
+    unit.start()
+    warden.accept()
+    warden.begin(template_of(LISTED))
+    warden.wait_for(Began)
+    unit.camera.black = True
+    trouble = warden.wait_for(Trouble)
+    assert (trouble.doubt, trouble.cause) == (Doubt.CAMERA, Cause.CAMERA_BLACK)
+    unit.camera.black = False
+    assert warden.wait_for(Recovered).doubt is Doubt.CAMERA
+    warden.stop()
+
+
+def test_p10_a_process_with_a_thread_stuck_in_a_driver_says_that_it_must_not_wait(
+    unit: Unit, warden: WardenSimulator
+) -> None:
+    unit.start()
+    warden.accept()
+    warden.begin(template_of(LISTED))
+    warden.wait_for(Began)
+    assert not unit.service.stuck
+    unit.camera.hanging.set()
+    assert warden.wait_for(Trouble).cause is Cause.CAMERA_SILENT
+    assert unit.ended() == 75
+    assert unit.service.stuck
 
 
 def test_the_end_of_footage_is_said_and_a_new_order_starts_it_over(unit: Unit, warden: WardenSimulator) -> None:

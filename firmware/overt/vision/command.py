@@ -91,7 +91,10 @@ def _run(chosen: argparse.Namespace) -> int:
         service = Service(source, loaded.detector, loaded.embedder, loaded.digest, sandbox.lock)
         service.signals.install()
         footprint.settle()
-        return service.run(chosen.run / "vision.sock")
+        code = service.run(chosen.run / "vision.sock")
+        if service.stuck:
+            os._exit(code)  # whatever a library wants to tidy up at the end would wait for the camera
+        return code
     except SourceError as error:
         raise Failure(str(error), error.exit_code) from error
     except models.ModelsMissing as error:

@@ -30,13 +30,14 @@ from overt.runtime.cli import OK, RESTART
 from overt.runtime.log import event
 from overt.runtime.notify import notify
 from overt.vision.accelerator import Accelerated
-from overt.vision.capture import Capture, Stillness
+from overt.vision.capture import Blackness, Capture, Stillness
 from overt.vision.session import Session, StillMapped
 from overt.vision.sources.base import FrameSource, SourceEnded, SourceError
 
 _SEND_S = 5.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.05, 1.0
 _MAX_DETAIL = 200
+_BLACK_FACTOR = 2.0  # a black view for twice as long as a frozen one: a passing lorry may cover it
 _DOUBTS = {Cause.VISION_REFUSED: Doubt.VISION, Cause.MODEL_FAILED: Doubt.MODEL}  # all else is the camera's
 
 
@@ -72,7 +73,11 @@ class Signals:
 
 
 class Service:
-    """The vision daemon, from its first word to the warden to its end."""
+    """The vision daemon, from its first word to the warden to its end.
+
+    Attributes:
+        stuck: A thread is stuck in a camera's driver: the process has to be left without waiting for anything.
+    """
 
     def __init__(
         self,
@@ -105,11 +110,12 @@ class Service:
         self._channel: Channel[ToVision]
         self._session: Session | None = None
         self._capture: Capture | None = None
-        self._stillness = Stillness(None)
+        self._stillness, self._blackness = Stillness(None), Blackness(None)
         self._troubles: set[Doubt] = set()
         self._fed_frames = -1
         self._dropped_before = 0
         self._effort = 0
+        self.stuck = False
 
     def run(self, socket: Path) -> int:
         """Serve the warden until it goes, the process is asked to end, or the camera is lost; return the exit code.
@@ -255,15 +261,17 @@ class Service:
         try:
             capture.start()
         except SourceError as error:
-            capture.stop()
+            self.stuck = not capture.stop()
             self._trouble(error.cause, str(error))
             raise Restart(str(error)) from error
         self._capture = capture
-        self._stillness = Stillness(self._source.frozen_after_s)
+        limit_s = self._source.frozen_after_s
+        self._stillness, self._blackness = Stillness(limit_s), Blackness(limit_s and limit_s * _BLACK_FACTOR)
 
     def _switch_off(self) -> None:
         capture, self._capture = self._capture, None
         if capture is not None and not capture.stop():
+            self.stuck = True
             event("camera.hung", "error", source=self._source.describe)
 
     def _look(self, capture: Capture) -> None:
@@ -271,7 +279,7 @@ class Service:
         frame = capture.mailbox.take()
         if frame is None or self._session is None:
             return
-        self._watch_stillness(frame)
+        self._watch_view(frame)
         if not self._session.began:
             self._session.began = True
             for doubt in sorted(self._troubles - {Doubt.CAMERA}):
@@ -285,8 +293,12 @@ class Service:
         for sighting in sightings:
             self._send(sighting)
 
-    def _watch_stillness(self, frame: Frame) -> None:
-        if self._stillness.frozen(frame.y, time.monotonic()):
+    def _watch_view(self, frame: Frame) -> None:
+        now_s = time.monotonic()
+        frozen, black = self._stillness.frozen(frame.y, now_s), self._blackness.black(frame.y, now_s)
+        if black:
+            self._trouble(Cause.CAMERA_BLACK, f"{self._source.describe} sees nothing but black")
+        elif frozen:
             self._trouble(Cause.CAMERA_FROZEN, f"{self._source.describe} gives the same picture again and again")
         else:
             self._recovered(Doubt.CAMERA)

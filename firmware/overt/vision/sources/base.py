@@ -25,6 +25,10 @@ class SourceError(Exception):
     exit_code = BAD_INPUT
     cause = Cause.CAMERA_UNFIT
 
+    def __init__(self, message: str, cause: Cause | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause or self.cause
+
 
 class SourceUnavailable(SourceError):
     """The file, device or camera is not there or does not answer."""
