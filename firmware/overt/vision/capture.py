@@ -162,6 +162,8 @@ class Capture:
         except SourceError as error:
             self._failure = error
         finally:
+            if self._failure is None and not self._stop.is_set():  # whatever a library threw: there is no camera now
+                self._failure = SourceUnavailable(f"{self._source.describe} failed in a way that nobody expected")
             self._source.close()
             self._opened.set()
             self.mailbox.wake()

@@ -65,9 +65,12 @@ class PiCamera:
         except SourceError:
             self.close()
             raise
-        except (RuntimeError, LookupError, OSError, ValueError) as error:
+        except (RuntimeError, LookupError, OSError, ValueError, AttributeError, TypeError) as error:
             self.close()
-            raise SourceUnavailable(f"cannot start {self.describe}: is another program using it?") from error
+            raise SourceUnavailable(
+                f"cannot start {self.describe} ({_reason(error)}): is another program using it, and may this one use "
+                "/dev/media*, /dev/video* and /dev/dma_heap?"
+            ) from error
 
     def next(self, stop: threading.Event) -> Frame | None:
         """Wait for the next picture, two seconds at most. See `FrameSource.next`."""
@@ -185,6 +188,13 @@ def _unix_ns(metadata: dict[str, Any]) -> int:
     now = time.time_ns()
     taken = metadata.get("SensorTimestamp")
     return now if taken is None else now - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - int(taken))
+
+
+def _reason(error: BaseException) -> str:
+    """Return the first thing that went wrong: picamera2 wraps it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).partition("\n")[0] or type(error).__name__
 
 
 def _first(library: Any) -> int:  # noqa: ANN401 - the picamera2 module

@@ -1,0 +1,135 @@
+"""The lamp on real GPIO lines: libgpiod over the kernel's own simulator of a chip (gpio-sim).
+
+A thread stands in for the wiring: the read-back line follows the lamp's line, or does not. Needs root and a kernel
+with gpio-sim (CONFIG_GPIO_SIM); Debian's own kernels are built without it.
+"""
+
+import contextlib
+import os
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from overt.warden.devices import DeviceError
+from overt.warden.indicator import GpioIndicator, Reopened
+from overt.warden.lamp import Lamp
+
+CONFIG = Path("/sys/kernel/config/gpio-sim")
+LABEL, LAMP, READ_BACK = "overt-test", 17, 27
+SETTLED_S = 0.05
+
+pytest.importorskip("gpiod")
+pytestmark = pytest.mark.slow
+
+
+class Chip:
+    """A simulated chip, and what is wired to it."""
+
+    def __init__(self, name: str) -> None:
+        self._folder = CONFIG / name
+        bank = self._folder / "bank0"
+        bank.mkdir(parents=True)
+        (bank / "num_lines").write_text("32")
+        (bank / "label").write_text(LABEL)
+        (self._folder / "live").write_text("1")
+        device = Path("/sys/devices/platform") / (self._folder / "dev_name").read_text().strip()
+        self._lines = device / (bank / "chip_name").read_text().strip()
+        self.device = Path("/dev") / (bank / "chip_name").read_text().strip()
+        self.wired = True
+        self._ended = threading.Event()
+        self._wire = threading.Thread(target=self._follow)
+        self._wire.start()
+        deadline = time.monotonic() + 10
+        while not self.device.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
+    def lamp(self) -> bool:
+        return (self._lines / f"sim_gpio{LAMP}" / "value").read_text().strip() == "1"
+
+    def pull(self, line: int, high: bool) -> None:
+        (self._lines / f"sim_gpio{line}" / "pull").write_text("pull-up" if high else "pull-down")
+
+    def _follow(self) -> None:
+        while not self._ended.wait(0.005):
+            if self.wired:
+                with contextlib.suppress(OSError):
+                    self.pull(READ_BACK, self.lamp())
+
+    def remove(self) -> None:
+        if self._ended.is_set():
+            return
+        self._ended.set()
+        self._wire.join()
+        (self._folder / "live").write_text("0")
+        (self._folder / "bank0").rmdir()
+        self._folder.rmdir()
+
+
+@pytest.fixture
+def chip() -> Iterator[Chip]:
+    if not CONFIG.exists():
+        with contextlib.suppress(OSError):
+            subprocess.run(["modprobe", "gpio-sim"], check=False, capture_output=True)
+    if not CONFIG.exists() or os.geteuid() != 0:
+        pytest.skip("no gpio-sim in this kernel (or not root): the lamp's lines cannot be tried here")
+    made = Chip(f"overt-{os.getpid()}")
+    yield made
+    made.remove()
+
+
+def test_the_lamp_lights_and_darkens_and_the_reading_follows(chip: Chip) -> None:
+    indicator = GpioIndicator(LABEL, LAMP, READ_BACK)
+    for lit in (False, True, False, True):
+        indicator.show(lit)
+        time.sleep(SETTLED_S)
+        assert indicator.is_lit() is lit
+        assert chip.lamp() is lit
+    indicator.close()
+    assert not chip.lamp(), "let go of, it is dark"
+
+
+def test_a_lamp_that_is_broken_or_whose_wire_is_stuck_never_counts_as_lit(chip: Chip) -> None:
+    lamp = Lamp(GpioIndicator(LABEL, LAMP, READ_BACK))
+    lamp.show(False)
+    chip.wired = False
+    time.sleep(SETTLED_S)
+    chip.pull(READ_BACK, False)
+    lamp.show(True)
+    time.sleep(SETTLED_S)
+    assert lamp.is_lit() is False, "no current flows"
+    lamp.show(False)
+    chip.pull(READ_BACK, True)
+    time.sleep(SETTLED_S)
+    assert lamp.is_lit() is None, "lit although told dark"
+    lamp.show(True)
+    assert not chip.lamp()
+
+
+def test_lines_that_somebody_else_holds_are_a_plain_error(chip: Chip) -> None:
+    assert chip.device.exists()
+    first = GpioIndicator(LABEL, LAMP, READ_BACK)
+    with pytest.raises(DeviceError, match="cannot use lines 17 and 27 of overt-test"):
+        GpioIndicator(LABEL, LAMP, READ_BACK)
+    first.close()
+    GpioIndicator(LABEL, LAMP, READ_BACK).close()
+
+
+def test_a_chip_that_is_not_there_yet_is_found_when_it_comes(chip: Chip) -> None:
+    chip.remove()
+    lamp = Reopened(lambda: GpioIndicator(LABEL, LAMP, READ_BACK), retry_s=0.05)
+    assert lamp.is_lit() is None
+    again = Chip(f"overt-again-{os.getpid()}")
+    try:
+        time.sleep(0.1)
+        assert lamp.is_lit() is False
+        lamp.show(True)
+        time.sleep(SETTLED_S)
+        assert lamp.is_lit() is True
+    finally:
+        lamp.close()
+        again.remove()
