@@ -23,6 +23,7 @@ _GOOD: dict[str, Any] = {
     "celsius": 45.0,
     "throttled": False,
     "under_voltage": False,
+    "lid": True,
 }
 
 
@@ -121,7 +122,19 @@ class SimulatedThermometer:
         return Heat(state["celsius"], throttled=state["throttled"], under_voltage=state["under_voltage"])
 
 
+class SimulatedLid:
+    """Closed (True), open (False) or unreadable (None)."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def is_closed(self) -> bool | None:
+        closed: bool | None = self._world.read()["lid"]
+        return closed
+
+
 def simulated(folder: Path) -> Devices:
     """The parts of a unit whose world is in this folder."""
     world = World(folder)
-    return Devices(SimulatedClock(world), SimulatedPlace(world), SimulatedLamp(world), SimulatedThermometer(world))
+    parts = (SimulatedClock(world), SimulatedPlace(world), SimulatedLamp(world))
+    return Devices(*parts, SimulatedThermometer(world), SimulatedLid(world))

@@ -38,6 +38,7 @@ LOSSES: dict[Doubt, dict[str, Any]] = {
     Doubt.STORAGE: {"storage_sound": False},
     Doubt.CAMERA: {"vision_doubts": frozenset({Doubt.CAMERA})},
     Doubt.TEMPERATURE: {"cool": False},
+    Doubt.ENCLOSURE: {"shut": False},
 }
 
 
@@ -238,6 +239,7 @@ class AnyLife(RuleBasedStateMachine):
         assert not world.vision_doubts
         assert world.storage_sound
         assert world.cool
+        assert world.shut
 
     @invariant()
     def a_pause_names_its_reason(self) -> None:

@@ -1,4 +1,4 @@
-"""The lamp on real GPIO lines: libgpiod over the kernel's own simulator of a chip (gpio-sim).
+"""The lamp and the lid's switch on real GPIO lines: libgpiod over the kernel's own simulator of a chip (gpio-sim).
 
 A thread stands in for the wiring: the read-back line follows the lamp's line, or does not. Needs root and a kernel
 with gpio-sim (CONFIG_GPIO_SIM); Debian's own kernels are built without it.
@@ -17,9 +17,10 @@ import pytest
 from overt.warden.devices import DeviceError
 from overt.warden.indicator import GpioIndicator, Reopened
 from overt.warden.lamp import Lamp
+from overt.warden.lid import GpioLid
 
 CONFIG = Path("/sys/kernel/config/gpio-sim")
-LABEL, LAMP, READ_BACK = "overt-test", 17, 27
+LABEL, LAMP, READ_BACK, SWITCH = "overt-test", 17, 27, 22
 SETTLED_S = 0.05
 
 pytest.importorskip("gpiod")
@@ -133,3 +134,25 @@ def test_a_chip_that_is_not_there_yet_is_found_when_it_comes(chip: Chip) -> None
     finally:
         lamp.close()
         again.remove()
+
+
+def test_a_lid_is_closed_while_its_switch_is_pressed_and_open_when_its_wire_is_cut(chip: Chip) -> None:
+    chip.pull(SWITCH, False)
+    lid = GpioLid(LABEL, SWITCH)
+    time.sleep(SETTLED_S)
+    chip.pull(SWITCH, False)
+    assert lid.is_closed() is True
+    chip.pull(SWITCH, True)
+    assert lid.is_closed() is False
+    chip.pull(SWITCH, False)
+    assert lid.is_closed() is True
+    lid.close()
+
+
+def test_a_lid_whose_chip_goes_cannot_be_read(chip: Chip) -> None:
+    lid = GpioLid(LABEL, SWITCH)
+    assert lid.is_closed() is not None
+    lid.close()
+    chip.remove()
+    lid._next_try_s = 0.0
+    assert lid.is_closed() is None

@@ -15,6 +15,7 @@ from overt.runtime.cli import Parser, run
 from overt.warden import service
 from overt.warden.devices import Devices
 from overt.warden.gps import boottime
+from overt.warden.lid import NoLid
 from overt.warden.place import attested
 from overt.warden.thermometer import SysfsThermometer
 from overt.warden.vault import Vault
@@ -80,7 +81,7 @@ def main() -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     def parts(vault: Vault) -> Devices:
-        return Devices(BenchClock(), attested(vault.config.site), BenchLamp(), SysfsThermometer())
+        return Devices(BenchClock(), attested(vault.config.site), BenchLamp(), SysfsThermometer(), NoLid())
 
     log.name_daemon("warden")
     return service.run(service.Settings(state=arguments.state, run=arguments.run), parts)

@@ -36,6 +36,8 @@ SENTENCES: Final[dict[Cause, str]] = {
     Cause.STORAGE_FAILING: "the disk fails to read or to write: replace it",
     Cause.TOO_HOT: "the board is too hot: give it shade and air; it goes on by itself once it is cooler",
     Cause.TEMPERATURE_UNKNOWN: "the board's temperature cannot be read: restart the unit; if this stays, replace it",
+    Cause.ENCLOSURE_OPEN: "the enclosure is open, which ends any deployment: close it before an order is delivered",
+    Cause.ENCLOSURE_UNREADABLE: "the enclosure's switch cannot be read: check its line and its wiring",
     Cause.VISION_ABSENT: "the vision daemon does not run: if this stays, look at its journal",
     Cause.VISION_REFUSED: "the vision daemon could not take the watchlist: if this stays, look at its journal",
     Cause.UPLINK_ABSENT: "the uplink daemon does not run: alerts wait on the unit; look at its journal",

@@ -82,6 +82,7 @@ class Doubt(StrEnum):
     MODEL = "model"
     STORAGE = "storage"
     TEMPERATURE = "temperature"
+    ENCLOSURE = "enclosure"
     VISION = "vision"
 
 
@@ -112,6 +113,8 @@ class Cause(StrEnum):
     STORAGE_FAILING = "storage_failing"
     TOO_HOT = "too_hot"
     TEMPERATURE_UNKNOWN = "temperature_unknown"
+    ENCLOSURE_OPEN = "enclosure_open"
+    ENCLOSURE_UNREADABLE = "enclosure_unreadable"
     VISION_ABSENT = "vision_absent"
     VISION_REFUSED = "vision_refused"
     UPLINK_ABSENT = "uplink_absent"

@@ -15,6 +15,7 @@ _PLAIN: Final = {
     Doubt.MODEL: Cause.MODEL_OTHER,
     Doubt.STORAGE: Cause.STORAGE_FAILING,
     Doubt.TEMPERATURE: Cause.TOO_HOT,
+    Doubt.ENCLOSURE: Cause.ENCLOSURE_OPEN,
     Doubt.VISION: Cause.VISION_ABSENT,
 }
 

@@ -99,6 +99,11 @@ def _add_enrol(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--indicator", metavar="CHIP:LAMP:READBACK", help="GPIO chip by its label, and the lamp's two lines on it"
     )
+    parser.add_argument(
+        "--tamper",
+        metavar="CHIP:LINE",
+        help="switch that the closed lid presses, on a GPIO line: opened, it ends a deployment",
+    )
     parser.set_defaults(handler=_enrol)
 
 
@@ -206,7 +211,8 @@ def _enrol(arguments: argparse.Namespace) -> int:
         broker = enrolment.parse_broker(arguments.broker)
         lamp = enrolment.parse_lamp(arguments.indicator) if arguments.indicator else None
         gps = enrolment.parse_gps(arguments.gps) if arguments.gps else None
-        fitted = enrolment.Fitted(site=_site(arguments), gps=gps, lamp=lamp)
+        tamper = enrolment.parse_switch(arguments.tamper) if arguments.tamper else None
+        fitted = enrolment.Fitted(site=_site(arguments), gps=gps, lamp=lamp, tamper=tamper)
         charter = enrolment.enrol(arguments.state, papers, fitted, broker, datetime.now(UTC))
     except enrolment.EnrolmentError as error:
         raise Failure(str(error), BAD_INPUT) from error

@@ -1,7 +1,7 @@
-"""What the warden asks of the world: the time, the place, the lamp, the temperature. One interface each.
+"""What the warden asks of the world: time, place, lamp, temperature, lid. One interface each.
 
-What implements them on a unit is in `steering`, `place`, `indicator` and `thermometer`; benches and tests bring their
-own.
+What implements them on a unit is in `steering`, `place`, `indicator`, `thermometer` and `lid`; benches and tests bring
+their own.
 """
 
 from collections.abc import Callable
@@ -66,6 +66,13 @@ class Indicator(Protocol):
         """Read it back; None when it cannot be read, which stops recognition."""
 
 
+class Lid(Protocol):
+    """The enclosure's lid."""
+
+    def is_closed(self) -> bool | None:
+        """Say whether it is closed; None when that cannot be read, which stops recognition."""
+
+
 class Thermometer(Protocol):
     """How hot the board is."""
 
@@ -82,6 +89,7 @@ class Devices:
         place: The place.
         indicator: The lamp.
         thermometer: The temperature.
+        lid: The enclosure's.
         closing: What has to be let go of in the end.
     """
 
@@ -89,6 +97,7 @@ class Devices:
     place: Place
     indicator: Indicator
     thermometer: Thermometer
+    lid: Lid
     closing: tuple[Callable[[], None], ...] = ()
 
     def close(self) -> None:

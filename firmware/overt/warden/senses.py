@@ -10,6 +10,7 @@ from overt.warden.core import Conditions
 from overt.warden.devices import Devices
 from overt.warden.journal import Journal
 from overt.warden.lamp import Lamp
+from overt.warden.lid import Watch
 from overt.warden.sight import Sight
 from overt.warden.thermal import Cooling, Step
 from overt.warden.vault import Deployment, Vault
@@ -38,6 +39,7 @@ class Senses:
     def __init__(self, vault: Vault, devices: Devices, journal: Journal, sight: Sight, lamp: Lamp) -> None:
         self._vault, self._devices, self._journal = vault, devices, journal
         self._sight, self._lamp, self._cooler = sight, lamp, Cooler(devices.thermometer)
+        self._watch = Watch()
         self._link: Cause | None = Cause.UPLINK_ABSENT
 
     @property
@@ -48,6 +50,10 @@ class Senses:
     def link(self, trouble: Cause | None) -> None:
         """Take note of what keeps the uplink from the broker; None while nothing does."""
         self._link = trouble
+
+    def tampered(self) -> bool:
+        """Look at the lid; tell whether it has been opened. To be asked once a tick."""
+        return self._watch.opened(self._devices.lid.is_closed())
 
     def conditions(self, held: Deployment | None, *, resting: bool) -> Conditions:
         """Return what the world is like now.
@@ -68,6 +74,7 @@ class Senses:
             vision_doubts=frozenset(self._sight.doubts),
             storage_sound=self._journal.sound,
             cool=cooling.step is not Step.OFF,
+            shut=self._devices.lid.is_closed() is True,
         )
 
     def bearing(self) -> Bearing:
@@ -84,6 +91,7 @@ class Senses:
             Doubt.PLACE: self._devices.place.trouble(),
             Doubt.INDICATOR: self._indicator(),
             Doubt.STORAGE: self._journal.trouble,
+            Doubt.ENCLOSURE: Cause.ENCLOSURE_UNREADABLE if self._devices.lid.is_closed() is None else None,
             Doubt.TEMPERATURE: None if cooling.readable else Cause.TEMPERATURE_UNKNOWN,
         }
         behind |= {doubt: cause for doubt, cause in found.items() if cause is not None}

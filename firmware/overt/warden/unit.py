@@ -135,6 +135,9 @@ class Unit:
         by_now = self.journal.by_now()
         if by_now is not None and self.lending.due(by_now):
             self.end_loan(Ending.WINDOW_OVER)
+        if self._senses.tampered() and self.in_hand is not None and self.state is not State.ERASING:
+            log.event("enclosure.opened", "error")
+            self.end(Ending.TAMPER)
         self._advance(None)
         self.sight.slow_down(self._senses.effort)
         self._hand_back()
