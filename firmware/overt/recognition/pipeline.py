@@ -214,6 +214,10 @@ class Recogniser:
         in_view = sum(tracked.state is State.CONFIRMED for tracked in self._active)
         return Result(tuple(sightings), in_view, self.counters)
 
+    def change_pace(self, pace: Pace) -> None:
+        """Look for faces more or less often from now on."""
+        self._attention.change_pace(pace)
+
     def close(self) -> None:
         """Wipe everything and let go of the gallery. Calling it twice is fine."""
         self._closed = True
