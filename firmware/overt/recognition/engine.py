@@ -181,7 +181,7 @@ class LiteRtDetector:
 
 
 class LiteRtEmbedder:
-    """An embedder in a LiteRT file: input [1, 112, 112, 3] float32 RGB 0..255, output [1, 128] float32 of any length."""
+    """An embedder in a LiteRT file: input [1, 112, 112, 3] float32 RGB 0..255, output [1, 128] float32, any length."""
 
     def __init__(self, model_path: str, threads: int = 1) -> None:
         """Load the model and run it once, so that the first face is not slower than the others.
