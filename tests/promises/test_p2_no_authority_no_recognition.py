@@ -24,7 +24,7 @@ from overt.protocol.messages import Answer, Inbound
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Kind, Refusal, Role, State
-from overt.warden import control
+from overt.runtime import control
 from tests.builders import (
     FORCE,
     UNIT,

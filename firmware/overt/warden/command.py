@@ -16,7 +16,7 @@ from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure, Par
 from overt.warden import log_command
 
 _STATE, _RUN = Path("/var/lib/overt"), Path("/run/overt")
-_USERS = {"vision": "overt-vision", "uplink": "overt-uplink"}
+_USERS = {"vision": "overt-vision", "uplink": "overt-uplink", "console": "overt-console"}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -165,6 +165,7 @@ def _warden(arguments: argparse.Namespace) -> int:
         run=arguments.run,
         vision_uids=_uids("vision", arguments.vision_user),
         uplink_uids=_uids("uplink", arguments.uplink_user),
+        console_uids=_uids("console", arguments.console_user),
     )
     return service.run(settings, fitted)
 
@@ -230,7 +231,7 @@ def _site(arguments: argparse.Namespace) -> FixedSite | None:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from overt.warden import control  # noqa: PLC0415 - for this command alone
+    from overt.runtime import control  # noqa: PLC0415 - for this command alone
 
     try:
         status, _ = control.ask_status(arguments.run)
@@ -266,7 +267,7 @@ def status_lines(status: Status) -> list[str]:
 
 
 def _deliver(arguments: argparse.Namespace) -> int:
-    from overt.warden import control  # noqa: PLC0415 - for this command alone
+    from overt.runtime import control  # noqa: PLC0415 - for this command alone
 
     try:
         data = control.read_document(arguments.file)
@@ -283,7 +284,7 @@ def _deliver(arguments: argparse.Namespace) -> int:
 
 
 def _challenge(arguments: argparse.Namespace) -> int:
-    from overt.warden import control  # noqa: PLC0415 - for this command alone
+    from overt.runtime import control  # noqa: PLC0415 - for this command alone
 
     try:
         challenge, signed = control.ask_time(arguments.run)

@@ -113,6 +113,7 @@ class Peers:
         receives: Any,  # noqa: ANN401 - a union of messages
         uids: frozenset[int],
         handle: Callable[[Peer, Any, list[int]], None],
+        gone: Callable[[Peer], None] = lambda _: None,
     ) -> None:
         """Listen for any number of processes.
 
@@ -122,7 +123,7 @@ class Peers:
         """
 
         def came(channel: Channel[Any]) -> None:
-            peer = Peer(name, self._selector, lambda: None)
+            peer = Peer(name, self._selector, lambda: gone(peer))
             peer.take(channel, lambda message, files: handle(peer, message, files))
 
         self._listen(name, receives, uids, came)
