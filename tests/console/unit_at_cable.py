@@ -1,8 +1,10 @@
 """A unit as it is on a bench: the real warden and the real console, as processes, at a cable that a test can pull."""
 
+import contextlib
 import json
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -40,6 +42,7 @@ class AtCable:
         self.home = folder / "laptop"
         self.home.mkdir()
         self.console_log = folder / "console.log"
+        self.since = 0
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start_console(self) -> None:
@@ -60,6 +63,10 @@ class AtCable:
         while not true():
             assert time.monotonic() < deadline, self.console_log.read_text()
             time.sleep(0.01)
+
+    def fresh_home(self) -> Path:
+        """Another laptop's folder."""
+        return Path(tempfile.mkdtemp(dir=self.folder))
 
     def session(
         self, technician: Technician, judge: Judge | None = None, told: list[str] | None = None, **more: Any
@@ -93,6 +100,11 @@ class Enrolled(AtCable):
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         return [(record.event, json.loads(record.facts)) for record in self.bench.records()]
+
+    def refusals(self) -> int:
+        """How many visits in a row were refused."""
+        with contextlib.closing(sqlite3.connect(f"file:{self.state / 'warden.db'}?mode=ro", uri=True)) as database:
+            return sum(count for (count,) in database.execute("SELECT failures FROM cable"))
 
     def records(self) -> list[Record]:
         return self.bench.records()

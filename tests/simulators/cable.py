@@ -28,6 +28,7 @@ class Cable:
         self.fault = fault
         self.carried = 0
         self.pull_after: int | None = None
+        self.loop = False
         self._lock = threading.Lock()
         self._masters: tuple[int, int] | None = None
         self._slaves: tuple[int, int] | None = None
@@ -96,7 +97,8 @@ class Cable:
             self.plug()
             return
         self.carried += len(data)
-        self._deliver(masters[to_unit], self.fault(data, to_unit))
+        far = masters[to_unit != self.loop]
+        self._deliver(far, self.fault(data, to_unit))
 
     def _deliver(self, master: int, data: bytes) -> None:
         while data and not self._ended.is_set():

@@ -1,9 +1,12 @@
-"""`overt-camera console`: the daemon at the technician's cable."""
+"""`overt-camera console`: the daemon at the technician's cable. `network apply`: what root does of it."""
 
 import argparse
+import sys
 from pathlib import Path
 
-from overt.runtime.cli import UNAVAILABLE, Failure, Parser
+from overt.runtime.cli import OK, UNAVAILABLE, Failure, Parser
+
+_SPOOL = Path("/var/lib/overt-console")
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -25,11 +28,33 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument(
         "--spool",
         type=Path,
-        default=Path("/var/lib/overt-console"),
+        default=_SPOOL,
         metavar="DIR",
         help="folder of its own, for network settings and updates (%(default)s)",
     )
     parser.set_defaults(handler=_console)
+    _add_network(subparsers)
+
+
+def _add_network(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    about = "The network settings that came over the cable."
+    group = subparsers.add_parser("network", help="the network settings that came over the cable", description=about)
+    commands = group.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    apply = commands.add_parser(
+        "apply",
+        help="write them for NetworkManager (root)",
+        description="Writes one file for each way to the network, and removes those of earlier settings.",
+        epilog="example:\n  overt-camera network apply && nmcli connection reload",
+    )
+    apply.add_argument("--spool", type=Path, default=_SPOOL, metavar="DIR", help="the console's folder (%(default)s)")
+    apply.add_argument(
+        "--folder",
+        type=Path,
+        default=Path("/etc/NetworkManager/system-connections"),
+        metavar="DIR",
+        help="NetworkManager's (%(default)s)",
+    )
+    apply.set_defaults(handler=_apply)
 
 
 def _console(arguments: argparse.Namespace) -> int:
@@ -41,3 +66,16 @@ def _console(arguments: argparse.Namespace) -> int:
         raise Failure(f"expected a folder of the console's own, found none at {arguments.spool}", UNAVAILABLE)
     settings = service.Settings(arguments.port, arguments.baud, arguments.run, arguments.spool)
     return service.run(settings, requests_known.registry())
+
+
+def _apply(arguments: argparse.Namespace) -> int:
+    from overt.console import network  # noqa: PLC0415 - for this command alone
+
+    try:
+        names = network.apply(arguments.spool, arguments.folder)
+    except network.SettingsProblem as error:
+        raise Failure(str(error), UNAVAILABLE) from error
+    except OSError as error:
+        raise Failure(f"cannot write into {arguments.folder}: {error.strerror or error}", UNAVAILABLE) from error
+    sys.stdout.write("".join(f"wrote {name}\n" for name in names))
+    return OK

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from overt.console.registry import Counter, NotDone, Registry, Request, encoded
+from overt.console.registry import Counter, Handed, NotDone, Registry, Request, encoded
 from overt.protocol import envelope, limits
 from overt.protocol.cable import requests
 from overt.protocol.cable.requests import Cause, Done, Question, Reply, Sorry
@@ -26,7 +26,7 @@ class Clerk:
     def __init__(self, run: Path, spool: Path, registry: Registry) -> None:
         self._run, self._spool, self._registry = run, spool, registry
         self._desk: Desk | None = None
-        self._upload = Upload(_UPLOAD_MOST)
+        self._upload, self._handed = Upload(_UPLOAD_MOST), Handed()
 
     def greet(self, session: str) -> bytes:
         """Return the unit's signed greeting. Whoever was there before has left.
@@ -75,7 +75,7 @@ class Clerk:
         request = self._registry.find(question.name)
         if request is None:
             raise NotDone("this unit's release does not know that: bring the unit up to date")
-        counter = Counter(desk, self._spool, self._upload)
+        counter = Counter(desk, self._spool, self._upload, self._handed)
         if request.signed:
             counter.done = desk.perform(_word(question, request.act), question.arguments)
         else:

@@ -15,6 +15,7 @@ import msgspec
 
 from overt.protocol import fields as f
 from overt.protocol.cable.uploads import Upload
+from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Act
 from overt.runtime.control import Desk
 
@@ -30,6 +31,13 @@ class Nothing(f.Value, frozen=True):
     """What goes with a request that needs nothing."""
 
 
+class Handed(msgspec.Struct):
+    """The document that was handed to the warden last, and its receipt."""
+
+    document: tuple[Down, str] | None = None
+    receipt: bytes = b""
+
+
 class Counter(msgspec.Struct):
     """What a request is answered with.
 
@@ -37,12 +45,14 @@ class Counter(msgspec.Struct):
         desk: The warden, as whoever is at the cable may ask it.
         spool: A folder of the console's own.
         upload: The document of which parts have come.
+        handed: The document before it.
         done: What the warden gave back for a signed word.
     """
 
     desk: Desk
     spool: Path
     upload: Upload
+    handed: Handed
     done: bytes = b""
 
 

@@ -92,7 +92,8 @@ class Line:
         self.close()
 
     def _lost(self, error: Exception) -> LineLost:
-        return LineLost(f"the line {self._device} has gone ({getattr(error, 'strerror', None) or error})")
+        why = f" ({error.strerror})" if isinstance(error, OSError) and error.strerror else ""
+        return LineLost(f"the line {self._device} has gone{why}")
 
 
 def _unopened(device: Path, error: Exception) -> LineLost:

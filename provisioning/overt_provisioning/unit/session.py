@@ -93,7 +93,7 @@ class Session:
         self._asker: Asker | None = None
         self._greeting: Greeting | None = None
         self._number = 0
-        self._let_in = self._ever = False
+        self._let_in = self._ever = self._opened = False
 
     @property
     def greeting(self) -> Greeting:
@@ -156,7 +156,7 @@ class Session:
                 return doing()
             except (LineLost, NoUnit, NotReadable, _Interrupted) as error:
                 self.begin_anew()
-                if not self._ever and isinstance(error, LineLost | NoUnit):
+                if not self._ever and (isinstance(error, NoUnit) or not self._opened):
                     raise Failure(str(error), UNAVAILABLE) from error
                 if time.monotonic() + _AGAIN_S > until:
                     raise Failure(f"{error}; gave up, run the command again to go on", UNAVAILABLE) from error
@@ -183,8 +183,9 @@ class Session:
     def _greeted(self) -> tuple[Asker, Greeting]:
         if self._asker is not None and self._greeting is not None:
             return self._asker, self._greeting
+        self._opened = False
         wire = Wire(self._port, self._baud, self._patience)
-        self._wire, self._number = wire, 0
+        self._wire, self._number, self._opened = wire, 0, True
         asker = Asker(secrets.randbits(32))
         answer = wire.exchange(asker)
         if isinstance(answer, Refused):
