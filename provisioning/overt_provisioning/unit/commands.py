@@ -20,6 +20,7 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
     _add_watching(commands)
     _add_deliver(commands)
     _add_time_and_log(commands)
+    _add_update(commands)
     _add_decommission(commands)
 
 
@@ -156,6 +157,22 @@ def _add_time_and_log(commands: Any) -> None:  # noqa: ANN401 - as above
     )
     log.add_argument("--out", type=Path, required=True, metavar="F", help="the file to write")
     log.add_argument("--replace", action="store_true", help="overwrite an earlier one")
+
+
+def _add_update(commands: Any) -> None:  # noqa: ANN401 - as above
+    parser = _add(
+        commands,
+        "update",
+        "bring a unit another release, without any network",
+        "Brings a signed bundle, has the unit install it, and waits until it has started with it and found itself\n"
+        "well, or has gone back. Torn half-way: give the same command again. Without a bundle: how the last one went.",
+        "update overt-0.2.0.raucb --home office",
+        "updating.update",
+    )
+    parser.add_argument("bundle", type=Path, nargs="?", metavar="BUNDLE", help="the signed RAUC bundle")
+    parser.add_argument(
+        "--wait", type=float, default=900.0, metavar="S", help="wait so long for its end; 0: do not wait (%(default)g)"
+    )
 
 
 def _add_decommission(commands: Any) -> None:  # noqa: ANN401 - as above

@@ -9,7 +9,8 @@ import msgspec
 from overt.protocol.cable import requests
 from overt.protocol.code import unit_code
 from overt.protocol.documents import FixedSite
-from overt.protocol.vocabulary import Act, ClockQuality
+from overt.protocol.reports import Receipt
+from overt.protocol.vocabulary import Act, ClockQuality, Refusal
 from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt_provisioning import certificates
 from overt_provisioning.common import read_file, say
@@ -35,7 +36,7 @@ def enrol(arguments: argparse.Namespace) -> int:
         if network is not None:
             session.ask("network", network, Act.NETWORK)
         _install(visiting, session, site, certificate)
-        receipt = tell_time(visiting, session) if session.greeting.clock is ClockQuality.UNKNOWN else None
+        receipt = _tell_time(visiting, session)
         status = read_status(session)
     facts: dict[str, Any] = {"unit": identified.unit, "code": unit_code(identified.key), "identity": str(known)}
     facts |= {"force": visiting.technician.charter.force, "enrolled": True}
@@ -124,6 +125,14 @@ def _install(visiting: Visiting, session: Session, site: FixedSite | None, paper
     session.begin_anew()  # the unit begins its life with the force
     if session.greeting.force is None:
         raise Failure("the unit took the enrolment and is blank still: give the command again", NEGATIVE)
+
+
+def _tell_time(visiting: Visiting, session: Session) -> Receipt | None:
+    """Tell the unit the time, if nothing else has; None when it knows it."""
+    if session.greeting.clock is not ClockQuality.UNKNOWN:
+        return None
+    receipt = tell_time(visiting, session)
+    return None if receipt.refusal is Refusal.BUSY else receipt  # it has learnt it meanwhile, from a better source
 
 
 def _complete(visiting: Visiting) -> None:

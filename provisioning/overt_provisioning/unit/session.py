@@ -150,7 +150,7 @@ class Session:
 
     def _lasting(self, doing: Callable[[], T]) -> T:
         """Do something that may be torn, until it is done or the patience is at its end."""
-        until = time.monotonic() + self._patience.away
+        until, pause_s = time.monotonic() + self._patience.away, self._patience.resend
         while True:
             try:
                 return doing()
@@ -158,12 +158,13 @@ class Session:
                 self.begin_anew()
                 if not self._ever and (isinstance(error, NoUnit) or not self._opened):
                     raise Failure(str(error), UNAVAILABLE) from error
-                if time.monotonic() + _AGAIN_S > until:
+                if time.monotonic() + pause_s > until:
                     raise Failure(f"{error}; gave up, run the command again to go on", UNAVAILABLE) from error
                 self._tell(
                     f"{error}: plug it back in, it goes on by itself" if isinstance(error, LineLost) else str(error)
                 )
-                time.sleep(min(_AGAIN_S, self._patience.resend * 4))
+                time.sleep(pause_s)
+                pause_s = min(_AGAIN_S, pause_s * 2)
 
     def _ask_once(self, name: str, data: bytes, act: Act | None) -> bytes:
         asker, greeting = self._visited()
