@@ -28,7 +28,7 @@ from tests.builders import make_force, make_party, make_successor
 from tests.console.unit_at_cable import Enrolled, technician_of
 from tests.simulators.cable import Weather, whole
 
-SHORT = Patience(resend=0.05, silence=0.6, away=2.0)
+SHORT = Patience(resend=0.05, silence=1.5, away=2.5)
 
 
 @pytest.fixture(scope="module")

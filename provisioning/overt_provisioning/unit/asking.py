@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from overt.runtime.cli import Failure
+from overt_provisioning.keys import ask_unseen
 
 
 class Person:
@@ -45,6 +46,17 @@ class Person:
             typed = self._line(f"{question}{f' [{suggestion}]' if suggestion else ''}: ") or suggestion
             if typed:
                 return typed
+
+    def ask_unseen(self, question: str) -> str:
+        """Ask for something that nobody is to see; it may be nothing.
+
+        Raises:
+            Failure: Nobody answers.
+        """
+        try:
+            return ask_unseen(f"{question}: ")
+        except EOFError as error:
+            raise Failure("there is no terminal that can hide what is typed: use a form") from error
 
     def _show(self, question: str, options: Sequence[str]) -> None:
         from rich.console import Console  # noqa: PLC0415 - heavy, and help must be quick

@@ -25,17 +25,26 @@ def enrol(arguments: argparse.Namespace) -> int:
     """Take the unit into the force."""
     visiting = Visiting(arguments)
     network = network_form.read(arguments.network) if arguments.network else None
-    _complete(visiting)
-    site = _site(arguments)
+    if not visiting.asks:
+        _complete(visiting)
+        _site(arguments)
     with visiting.session() as session:
+        if visiting.asks and session.greeting:  # first that it is there, then the questions
+            _complete(visiting)
+            network = network or network_form.ask(visiting.person)
+        site = _site(arguments)
         identified = _identify(visiting, session)
         known = visiting.known.keep(identified.unit, identified.key)
+        visiting.say(f"{identified.unit} has its keys; they never leave it")
         certificate = _certificate(visiting, identified, known.parent)
         if certificate is None:
             return _carry(arguments, identified, known.parent)
+        visiting.say("its certificate is made")
         if network is not None:
             session.ask("network", network, Act.NETWORK)
+            visiting.say("it has its network settings")
         _install(visiting, session, site, certificate)
+        visiting.say("it is enrolled, and has begun anew")
         receipt = _tell_time(visiting, session)
         status = read_status(session)
     facts: dict[str, Any] = {"unit": identified.unit, "code": unit_code(identified.key), "identity": str(known)}

@@ -8,6 +8,7 @@ import msgspec
 
 from overt.protocol.cable.network import Network, without_secrets
 from overt.runtime.cli import Failure
+from overt_provisioning.unit.asking import Person
 
 _FILE: Final = "file:"
 BLANK: Final = """\
@@ -62,3 +63,28 @@ def _read_authority(way: Any, folder: Path) -> None:  # noqa: ANN401 - not check
     named = login.get("authority") if isinstance(login, dict) else None
     if isinstance(login, dict) and isinstance(named, str) and named.startswith(_FILE):
         login["authority"] = (folder / named.removeprefix(_FILE)).read_text(encoding="ascii", errors="replace")
+
+
+def ask(person: Person) -> Network | None:
+    """Ask for one way to the network; None to leave it as it is. More, and 802.1X, are for the form.
+
+    Raises:
+        Failure: What was typed is no way to a network, or nobody answers.
+    """
+    options = ["As it is set up already, or by a form", "By an Ethernet cable", "By Wi-Fi", "By a mobile network"]
+    match person.choose("How does the unit reach its network?", options):
+        case 1:
+            way: dict[str, Any] = {"type": "ethernet"}
+        case 2:
+            way = {"type": "wifi", "ssid": person.ask("The network's name")}
+            way["passphrase"] = person.ask_unseen("Its passphrase (8 to 63 characters, not shown)")
+        case 3:
+            way = {"type": "mobile", "apn": person.ask("The access point name (APN)")}
+            pin = person.ask_unseen("The SIM's PIN, or nothing (not shown)")
+            way |= {"pin": pin} if pin else {}
+        case _:
+            return None
+    try:
+        return msgspec.convert({"ways": [way]}, Network)
+    except msgspec.ValidationError as error:
+        raise Failure(f"that is no way to a network: {error}") from error

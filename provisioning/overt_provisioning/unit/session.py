@@ -28,6 +28,7 @@ from overt_provisioning.unit.wire import NoUnit, Patience, Wire
 R = TypeVar("R", bound=f.Value)
 T = TypeVar("T")
 _AGAIN_S: Final = 1.0
+_QUIET_S: Final = 3.0
 _WHY: Final = {
     Why.VERSION: "the unit's release speaks another version of the cable's language: bring one of the two up to date",
     Why.TOO_MANY: "the unit takes no more connections in this minute: wait a minute",
@@ -150,7 +151,7 @@ class Session:
 
     def _lasting(self, doing: Callable[[], T]) -> T:
         """Do something that may be torn, until it is done or the patience is at its end."""
-        until, pause_s = time.monotonic() + self._patience.away, self._patience.resend
+        began, pause_s, told = time.monotonic(), self._patience.resend, ""
         while True:
             try:
                 return doing()
@@ -158,13 +159,21 @@ class Session:
                 self.begin_anew()
                 if not self._ever and (isinstance(error, NoUnit) or not self._opened):
                     raise Failure(str(error), UNAVAILABLE) from error
-                if time.monotonic() + pause_s > until:
+                waited_s = time.monotonic() - began
+                if waited_s + pause_s > self._patience.away:
                     raise Failure(f"{error}; gave up, run the command again to go on", UNAVAILABLE) from error
-                self._tell(
-                    f"{error}: plug it back in, it goes on by itself" if isinstance(error, LineLost) else str(error)
-                )
+                told = self._explain(error, told, waited_s)
                 time.sleep(pause_s)
                 pause_s = min(_AGAIN_S, pause_s * 2)
+
+    def _explain(self, error: Exception, told: str, waited_s: float) -> str:
+        """Tell the person why it does not go on: once, and not of a short pause. Return what was told."""
+        pulled = isinstance(error, LineLost)
+        text = f"{error}: plug it back in, it goes on by itself" if pulled else str(error)
+        if text == told or (waited_s < _QUIET_S and not pulled):
+            return told
+        self._tell(text)
+        return text
 
     def _ask_once(self, name: str, data: bytes, act: Act | None) -> bytes:
         asker, greeting = self._visited()

@@ -71,6 +71,11 @@ class Visiting:
         signer = keys.signer(self.home, Role.TECHNICIAN, self.secrets)
         return Technician(force.read_charter(path), path.read_bytes(), signer)
 
+    def say(self, text: str) -> None:
+        """Say how far it is, to a person."""
+        if self.asks:
+            self.person.tell(f"  {text}")
+
     def session(self) -> Session:
         """Return the session, in which nothing has been asked yet."""
         port = ports.find(self.arguments.port)

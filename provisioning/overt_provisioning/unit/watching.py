@@ -73,9 +73,9 @@ def facts_of(greeting: Greeting) -> dict[str, Any]:
 
 def identity_rows(greeting: Greeting) -> list[Row]:
     """Return who the unit is."""
-    who = greeting.unit or "blank, without a name"
-    whose = f"of {greeting.force}" if greeting.force else "of no force yet: enrol it"
-    rows = [("unit", f"{who} {whose}", True), ("code", unit_code(greeting.key), True)]
+    name = greeting.unit or "blank"
+    whose = f"{name} of {greeting.force}" if greeting.force else f"{name}, of no force: enrol it"
+    rows = [("unit", whose, True), ("code", unit_code(greeting.key), True)]
     rows.append(("release", greeting.version, True))
     if greeting.force:
         known = CLOCKS[greeting.clock]
