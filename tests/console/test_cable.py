@@ -17,14 +17,14 @@ from overt.protocol.cable.talk import Asker
 from overt.protocol.documents import UnitRef
 from overt.protocol.reports import Status
 from overt.protocol.topics import Down
-from overt.protocol.vocabulary import Act, Role, State
+from overt.protocol.vocabulary import Act, ClockQuality, Doubt, Role, State
 from overt.runtime.cli import NEGATIVE, UNAVAILABLE, Failure
 from overt.runtime.line import Line
-from overt_provisioning.unit.handing import hand
+from overt_provisioning.unit.handing import fetch_log, hand, tell_time
 from overt_provisioning.unit.session import Session, UnitSaysNo
 from overt_provisioning.unit.trust import Judge, Known
 from overt_provisioning.unit.wire import Patience
-from tests.builders import make_force, make_party, make_successor
+from tests.builders import make_cancellation, make_force, make_party, make_successor
 from tests.console.unit_at_cable import Enrolled, technician_of
 from tests.simulators.cable import Weather, whole
 
@@ -350,3 +350,33 @@ def test_a_key_that_was_revoked_opens_no_more_and_the_new_one_does_without_a_net
         assert status_of(session).state is State.IDLE, "the new charter came with the visit"
     with own.session(own.technician) as session, pytest.raises(UnitSaysNo):
         status_of(session)
+
+
+def test_a_whole_deployment_goes_over_the_cable(unit: Enrolled) -> None:
+    order = unit.bench.order()
+    with unit.session(unit.technician) as session:
+        receipt, signed = hand(session, Down.ORDER, order.data)
+        assert receipt.recipient
+        assert unit.bench.receipt_in(signed) == receipt
+        sealed = unit.bench.sealed_watchlist(order, receipt.recipient)
+        assert hand(session, Down.WATCHLIST, sealed)[0].accepted
+        assert status_of(session).state is State.ARMED
+        refused = pytest.raises(UnitSaysNo, match="a deployment is in hand: cancel its order")
+        taken = fetch_log(session)
+        farewell = requests.Farewell(records=taken.records, head=taken.head)
+        with refused:
+            session.ask("decommission", farewell, Act.DECOMMISSION)
+        assert hand(session, Down.CANCEL, make_cancellation(unit.force, order.digest))[0].accepted
+        assert status_of(session).state is State.IDLE
+    assert taken.finding.is_whole
+    assert unit.bench.left_of_deployments() == []
+
+
+def test_a_unit_whose_clock_says_1970_lets_its_technician_in_and_is_told_the_time(own: Enrolled) -> None:
+    own.bench.world.set(clock="unknown", ahead_s=-1_790_000_000.0)
+    with own.session(own.technician) as session:
+        assert session.greeting.sent.year < 1975
+        assert Doubt.CLOCK in status_of(session).doubts or session.greeting.clock is ClockQuality.UNKNOWN
+        receipt = tell_time(own.technician, session)
+        assert receipt.accepted, receipt
+        assert status_of(session).clock is ClockQuality.HOLDOVER

@@ -1,5 +1,6 @@
 """The daemon: one serial line, one conversation at a time, one thread that talks to the warden meanwhile."""
 
+import contextlib
 import os
 import queue
 import select
@@ -16,7 +17,7 @@ from overt.protocol.cable import frames
 from overt.protocol.cable.frames import Frame, Framer
 from overt.protocol.cable.talk import Answerer, Hello, Why, refusal
 from overt.protocol.errors import NotReadable, ProtocolError
-from overt.runtime import log
+from overt.runtime import footprint, log
 from overt.runtime.control import NoAnswer
 from overt.runtime.ending import Ending
 from overt.runtime.line import Line, LineLost
@@ -50,6 +51,9 @@ class Settings:
 
 def run(settings: Settings, registry: Registry) -> int:
     """Serve the line until told to stop. A line that is not there is waited for."""
+    with contextlib.suppress(ImportError):  # the line says so
+        import serial  # noqa: F401, PLC0415 - now, before what starting needed is given back
+    footprint.settle()
     notify("READY=1")
     log.event("console.ready", port=str(settings.port))
     backoff = Backoff(_FIRST_WAIT_S, _LONGEST_WAIT_S)
@@ -150,6 +154,7 @@ class Conversation:
         if time.monotonic() - self._last_s > _IDLE_S:
             self._last_s = time.monotonic()
             self.forget()
+            footprint.settle()
 
     # Inside
 

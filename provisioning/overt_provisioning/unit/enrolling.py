@@ -140,7 +140,7 @@ def _tell_time(visiting: Visiting, session: Session) -> Receipt | None:
     """Tell the unit the time, if nothing else has; None when it knows it."""
     if session.greeting.clock is not ClockQuality.UNKNOWN:
         return None
-    receipt = tell_time(visiting, session)
+    receipt = tell_time(visiting.technician, session)
     return None if receipt.refusal is Refusal.BUSY else receipt  # it has learnt it meanwhile, from a better source
 
 

@@ -17,7 +17,7 @@ from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt.runtime.files import write_atomically
 from overt_provisioning import time_signing
 from overt_provisioning.common import read_file, say
-from overt_provisioning.unit.session import Session
+from overt_provisioning.unit.session import Session, Technician
 from overt_provisioning.unit.visiting import Visiting
 
 
@@ -39,7 +39,7 @@ def set_time(arguments: argparse.Namespace) -> int:
     """Tell the unit the time of this machine, signed."""
     visiting = Visiting(arguments)
     with visiting.session() as session:
-        receipt = tell_time(visiting, session)
+        receipt = tell_time(visiting.technician, session)
     say(arguments, _in_words(receipt), **msgspec.to_builtins(receipt))
     return OK if receipt.accepted else NEGATIVE
 
@@ -92,14 +92,14 @@ def hand(
     return envelope.verify(signed, Receipt, session.greeting.key), signed
 
 
-def tell_time(visiting: Visiting, session: Session) -> Receipt:
+def tell_time(technician: Technician, session: Session) -> Receipt:
     """Have the unit make a challenge, sign the time with it, and hand that over.
 
     Raises:
         Failure: It could not be done.
         ProtocolError: The unit did not sign what it should have.
     """
-    technician, greeting = visiting.technician, session.greeting
+    greeting = session.greeting
     unit = UnitRef(unit=greeting.unit or "", key=greeting.key)
     challenge = time_signing.checked(session.ask("time"), unit, technician.charter)
     _, signed = time_signing.answer(challenge, technician.signer)
