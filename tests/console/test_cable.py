@@ -17,10 +17,11 @@ from overt.protocol.cable.talk import Asker
 from overt.protocol.documents import UnitRef
 from overt.protocol.reports import Status
 from overt.protocol.topics import Down
-from overt.protocol.vocabulary import Act, ClockQuality, Doubt, Role, State
+from overt.protocol.vocabulary import Act, ClockQuality, Doubt, Kind, Role, State
 from overt.runtime.cli import NEGATIVE, UNAVAILABLE, Failure
 from overt.runtime.line import Line
-from overt_provisioning.unit.handing import fetch_log, hand, tell_time
+from overt_provisioning.unit.fetching import fetch_log, fetch_receipts
+from overt_provisioning.unit.handing import hand, tell_time
 from overt_provisioning.unit.session import Session, UnitSaysNo
 from overt_provisioning.unit.trust import Judge, Known
 from overt_provisioning.unit.wire import Patience
@@ -368,6 +369,10 @@ def test_a_whole_deployment_goes_over_the_cable(unit: Enrolled) -> None:
             session.ask("decommission", farewell, Act.DECOMMISSION)
         assert hand(session, Down.CANCEL, make_cancellation(unit.force, order.digest))[0].accepted
         assert status_of(session).state is State.IDLE
+        kept = fetch_receipts(session)
+    certificates = [data for data in kept if envelope.parse(data).kind is Kind.ERASURE]
+    assert unit.bench.erasure_in(certificates[-1]).order == order.digest
+    assert signed in kept
     assert taken.finding.is_whole
     assert unit.bench.left_of_deployments() == []
 

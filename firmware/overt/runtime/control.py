@@ -12,6 +12,7 @@ from overt.protocol.messages import (
     Ask,
     AskCheckpoint,
     AskLog,
+    AskReceipts,
     AskTime,
     Denied,
     Greet,
@@ -97,6 +98,10 @@ class Desk:
     def log(self, after: int) -> bytes:
         """Return the lines of the log after a record, as many as fit; none when that is all. Raises as `status`."""
         return self._ask(AskLog(after=after))
+
+    def receipts(self, after: int) -> bytes:
+        """Return receipts and certificates that wait for a network, as many as fit. Raises as `status`."""
+        return self._ask(AskReceipts(after=after))
 
     def close(self) -> None:
         """Hang up."""

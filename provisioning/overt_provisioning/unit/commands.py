@@ -139,6 +139,15 @@ def _add_deliver(commands: Any) -> None:  # noqa: ANN401 - as above
 
 
 def _add_time_and_log(commands: Any) -> None:  # noqa: ANN401 - as above
+    receipts = _add(
+        commands,
+        "receipts",
+        "take receipts and certificates off a unit that has no network",
+        "Writes what the unit has signed and no broker has taken: receipts, erasure certificates.",
+        "receipts --home office --out receipts",
+        "fetching.take_receipts",
+    )
+    receipts.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write into")
     _add(
         commands,
         "time",
@@ -153,7 +162,7 @@ def _add_time_and_log(commands: Any) -> None:  # noqa: ANN401 - as above
         "take a unit's log off it, and check it",
         "Every record and every signed checkpoint. Exit code 1 when it is not whole.",
         "log --home office --out unit-1.log.jsonl",
-        "handing.take_log",
+        "fetching.take_log",
     )
     log.add_argument("--out", type=Path, required=True, metavar="F", help="the file to write")
     log.add_argument("--replace", action="store_true", help="overwrite an earlier one")

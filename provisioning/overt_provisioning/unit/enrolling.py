@@ -15,7 +15,8 @@ from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt_provisioning import certificates
 from overt_provisioning.common import read_file, say
 from overt_provisioning.unit import network_form
-from overt_provisioning.unit.handing import save, tell_time
+from overt_provisioning.unit.fetching import save
+from overt_provisioning.unit.handing import tell_time
 from overt_provisioning.unit.session import Session
 from overt_provisioning.unit.visiting import Visiting
 from overt_provisioning.unit.watching import read_status

@@ -149,6 +149,19 @@ class Log(f.Value, frozen=True, kw_only=True):
     after: f.Count
 
 
+class Receipts(f.Value, frozen=True, kw_only=True):
+    """`receipts`: receipts and certificates that wait for a network, with a number above this one."""
+
+    after: f.Count
+
+
+class Waiting(f.Value, frozen=True, kw_only=True):
+    """One of them, as the unit signed it."""
+
+    number: f.Positive
+    signed: Annotated[bytes, Meta(max_length=48 * 1024)]
+
+
 class Farewell(f.Value, frozen=True, kw_only=True):
     """`decommission`: the log was taken off up to this record. Comes back: the signed certificate."""
 
