@@ -16,7 +16,8 @@ _DOUBTS = {
     Doubt.CAMERA: "the camera gives no picture",
     Doubt.MODEL: "the model is not the one that the order names",
     Doubt.STORAGE: "its storage cannot be relied on",
-    Doubt.TEMPERATURE: "it is too hot",
+    Doubt.TEMPERATURE: "it is too hot, or cannot tell",
+    Doubt.ENCLOSURE: "its enclosure is open, or it cannot tell",
     Doubt.VISION: "the vision process is not there",
 }
 _ENDINGS = {
@@ -26,7 +27,7 @@ _ENDINGS = {
     "recalled": "the lender called the unit back",
     "revoked": "what it stood on was revoked, keys or evidence",
     "key_lost": "its key could not be read any more",
-    "tamper": "what was kept of it had been tampered with",
+    "tamper": "the unit was opened, or what was kept of it had been tampered with",
 }
 
 

@@ -18,7 +18,7 @@ from overt.protocol.documents import Notice
 from overt.protocol.messages import Publish, Trouble
 from overt.protocol.reports import Checkpoint
 from overt.protocol.topics import Down
-from overt.protocol.vocabulary import ClockQuality, Doubt, Operation, State
+from overt.protocol.vocabulary import Cause, ClockQuality, Doubt, Operation, State
 from overt.warden.database import StorageCorrupt, StorageFailed
 from overt.warden.store import Store
 from tests.biometrics import has_template, has_template_text, image_in
@@ -63,7 +63,7 @@ def life(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Life]:
                 bench.wait_for(State.RECOGNISING)
                 vision.see(order="f" * 64)
                 vision.see()
-                vision.say(Trouble(doubt=Doubt.CAMERA, detail=CANARY))
+                vision.say(Trouble(doubt=Doubt.CAMERA, cause=Cause.CAMERA_SILENT, detail=CANARY))
                 vision.templates_made = 3
                 vision.wait_for_stop()
                 bench.wait_for(State.PAUSED)

@@ -6,7 +6,10 @@ import numpy as np
 import pytest
 
 from overt.recognition.arrays import Bytes
-from overt.recognition.attention import EVERY_PICTURE, Attention, Pace
+from overt.recognition.attention import EVERY_PICTURE, SLOWER, Attention, Pace
+from overt.recognition.track import Tracker
+
+from .synthetic import detections
 
 WIDTH, HEIGHT = 960, 544
 PICTURE_NS = 40_000_000
@@ -86,6 +89,34 @@ def test_a_slow_cameras_pictures_are_all_looked_at_while_a_face_is_followed() ->
 
 def test_every_picture_means_every_picture() -> None:
     assert looks(lambda _: STREET, 20, pace=EVERY_PICTURE) == list(range(20))
+
+
+def test_each_step_down_looks_less_often_and_the_last_half_as_often() -> None:
+    moving = [len(looks(street, 300, pace=pace)) for pace in SLOWER]
+    assert moving == [150, 100, 75]
+    calm = [len(looks(lambda _: STREET, 300, pace=pace)) for pace in SLOWER]
+    assert calm == sorted(calm, reverse=True)
+    assert calm[0] == 2 * calm[2]
+
+
+@pytest.mark.parametrize("pace", SLOWER, ids=["full effort", "eased", "slow"])
+def test_a_face_that_crosses_the_view_at_a_walk_stays_one_track_at_every_step(pace: Pace) -> None:
+    tracker, attention, seen = Tracker(), Attention(pace), set()
+    for number in range(75):
+        now_ns = START_NS + number * PICTURE_NS
+        if attention.wants(street(number % 2), now_ns, following=bool(seen)):
+            left = 100 + number * 0.04 * 7 * 60  # seven times its own size of 60 pixels a second
+            update = tracker.update(detections([(left, 150.0, 60.0, 60.0)]), now_ns, (1920, 1080))
+            seen |= {tracked.track for tracked in update.active}
+    assert len(seen) == 1
+
+
+def test_a_pace_can_change_at_any_time() -> None:
+    attention = Attention(SLOWER[2])
+    assert attention.wants(STREET, START_NS, following=True)
+    assert not attention.wants(STREET, START_NS + 2 * PICTURE_NS, following=True)
+    attention.change_pace(SLOWER[0])
+    assert attention.wants(STREET, START_NS + 3 * PICTURE_NS, following=True)
 
 
 def test_a_clock_that_steps_back_is_looked_at() -> None:

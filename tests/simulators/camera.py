@@ -33,6 +33,7 @@ class CameraSimulator:
         self.refuses: SourceError | None = None
         self.ends_after: int | None = None
         self.frozen = False
+        self.black = False
         self.broken = False
         self.hanging = threading.Event()
         self._number = 0
@@ -68,6 +69,8 @@ class CameraSimulator:
             return None
         self._number += 1
         frame = picture(self.scene(self._number), self._number, time.time_ns())
+        if self.black:
+            frame = replace(frame, y=np.full_like(frame.y, 18))
         return frame if self.frozen else replace(frame, y=self._grain(frame.y))
 
     def close(self) -> None:

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from overt.protocol.documents import FixedSite
-from overt.protocol.vocabulary import ClockQuality
+from overt.protocol.vocabulary import Cause, ClockQuality
 from overt.warden.devices import Devices
 from overt.warden.gps import boottime
+from overt.warden.thermal import Heat
 from tests.builders import SITE
 
 _GOOD: dict[str, Any] = {
@@ -19,6 +20,10 @@ _GOOD: dict[str, Any] = {
     "clock": "synchronised",
     "place": True,
     "lamp": "works",
+    "celsius": 45.0,
+    "throttled": False,
+    "under_voltage": False,
+    "lid": True,
 }
 
 
@@ -84,9 +89,14 @@ class SimulatedPlace:
             return FixedSite(name="Elsewhere", latitude=51.0, longitude=0.0)
         return SITE if place else None
 
+    def trouble(self) -> Cause | None:
+        return None if self._world.read()["place"] else Cause.RECEIVER_SILENT
+
 
 class SimulatedLamp:
     """A lamp that can fail in each of the ways in which lamps fail."""
+
+    fitted = True
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -101,7 +111,30 @@ class SimulatedLamp:
         return {"works": self._world.lit, "dark": False, "lit": True, "unreadable": None}[self._world.read()["lamp"]]
 
 
+class SimulatedThermometer:
+    """A board as hot as the world says; None: it cannot be read."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def read(self) -> Heat:
+        state = self._world.read()
+        return Heat(state["celsius"], throttled=state["throttled"], under_voltage=state["under_voltage"])
+
+
+class SimulatedLid:
+    """Closed (True), open (False) or unreadable (None)."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def is_closed(self) -> bool | None:
+        closed: bool | None = self._world.read()["lid"]
+        return closed
+
+
 def simulated(folder: Path) -> Devices:
     """The parts of a unit whose world is in this folder."""
     world = World(folder)
-    return Devices(SimulatedClock(world), SimulatedPlace(world), SimulatedLamp(world))
+    parts = (SimulatedClock(world), SimulatedPlace(world), SimulatedLamp(world))
+    return Devices(*parts, SimulatedThermometer(world), SimulatedLid(world))

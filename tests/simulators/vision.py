@@ -12,6 +12,7 @@ from overt.protocol.messages import (
     Began,
     Begin,
     Cleared,
+    Effort,
     Hello,
     Progress,
     Recovered,
@@ -20,12 +21,12 @@ from overt.protocol.messages import (
     ToVision,
     Trouble,
 )
-from overt.protocol.vocabulary import Doubt
+from overt.protocol.vocabulary import Cause, Doubt
 from overt.runtime import memory
 from overt.runtime.channel import Channel, ChannelClosed, close_all, connect_and_say
 from tests.builders import MODEL
 
-M = TypeVar("M", Begin, Stop)
+M = TypeVar("M", Begin, Stop, Effort)
 _MS = 1_000_000
 
 
@@ -38,6 +39,7 @@ class VisionSimulator:
         self._gallery: mmap.mmap | None = None
         self._descriptor = -1
         self.begin: Begin | None = None
+        self.efforts: list[int] = []
         self.templates_made = 0
         self.faces_seen = 0
 
@@ -129,9 +131,13 @@ class VisionSimulator:
         }
         self._channel.send(Progress(frames_per_second=25.0, **{**fields, **changes}))
 
-    def trouble(self, doubt: Doubt = Doubt.CAMERA) -> None:
+    def wait_for_effort(self, timeout: float = 10.0) -> int:
+        """Wait until the warden says how often to look for faces."""
+        return self._next(Effort, timeout)[0].step
+
+    def trouble(self, doubt: Doubt = Doubt.CAMERA, cause: Cause = Cause.CAMERA_SILENT) -> None:
         """Say that it cannot see."""
-        self._channel.send(Trouble(doubt=doubt, detail="simulated trouble"))
+        self._channel.send(Trouble(doubt=doubt, cause=cause, detail="simulated trouble"))
 
     def recovered(self, doubt: Doubt = Doubt.CAMERA) -> None:
         """Say that it can see again."""
@@ -172,6 +178,11 @@ class VisionSimulator:
     def _next(self, kind: type[M], timeout: float) -> tuple[M, list[int]]:
         self._channel.set_timeout(timeout)
         message, descriptors = self._channel.receive()
+        while isinstance(message, Effort):
+            self.efforts.append(message.step)
+            if kind is Effort:
+                break
+            message, descriptors = self._channel.receive()
         assert isinstance(message, kind), f"expected {kind.__name__}, heard {type(message).__name__}"
         return message, descriptors
 

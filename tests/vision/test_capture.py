@@ -7,7 +7,7 @@ import time
 import numpy as np
 import pytest
 
-from overt.vision.capture import Capture, Mailbox, Stillness
+from overt.vision.capture import Blackness, Capture, Mailbox, Stillness
 from overt.vision.sources.base import SourceEnded, SourceUnavailable
 from overt.vision.sources.pace import Pace
 from tests.recognition.synthetic import picture
@@ -45,9 +45,10 @@ def test_a_crowd_that_takes_longer_than_a_picture_drops_pictures_and_never_falls
     camera = CameraSimulator()
     capture = Capture(camera)
     capture.start()
-    looked_at, late = 0, 0
+    looked_at, late, given = 0, 0, 0
     for _ in range(8):
-        time.sleep(0.1)  # a look that takes five pictures' time
+        while camera.given < given + 5:  # a look that takes five pictures' time
+            time.sleep(0.005)
         given = camera.given
         frame = capture.mailbox.take()
         assert frame is not None
@@ -55,7 +56,7 @@ def test_a_crowd_that_takes_longer_than_a_picture_drops_pictures_and_never_falls
         late = max(late, given - frame.number)
         assert capture.mailbox.dropped == frame.number - looked_at
     assert late <= 1, "the picture that is looked at is the newest, however long the looks have taken"
-    assert capture.mailbox.dropped >= 2 * looked_at
+    assert capture.mailbox.dropped >= looked_at
     assert capture.stop()
 
 
@@ -92,6 +93,16 @@ def test_a_camera_that_hangs_is_noticed_by_its_silence() -> None:
     capture.stop()
 
 
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_source_that_fails_as_nobody_expected_is_a_lost_camera_and_no_silent_one() -> None:
+    camera = CameraSimulator()
+    camera.open = lambda: None.at(0)  # type: ignore[method-assign,attr-defined]  # as picamera2 does without a raw mode
+    capture = Capture(camera)
+    with pytest.raises(SourceUnavailable, match="nobody expected"):
+        capture.start()
+    assert capture.stop()
+
+
 def test_the_end_of_footage_wakes_the_reader_and_is_not_a_hang() -> None:
     camera = CameraSimulator(patience_s=0.2)
     camera.ends_after = 2
@@ -112,6 +123,24 @@ def test_a_picture_that_stays_the_same_is_frozen_after_its_time_and_grain_is_eno
     assert still.frozen(y, 2.0)
     y[0, 0] += 1
     assert not still.frozen(y, 2.1)
+
+
+def test_a_view_that_stays_black_is_noticed_after_its_time_and_so_is_its_end() -> None:
+    random = np.random.default_rng(3)
+    covered = np.clip(random.normal(18, 4, (480, 640)), 0, 255).astype(np.uint8)
+    blackness = Blackness(10.0)
+    assert not blackness.black(covered, 0.0)
+    assert not blackness.black(covered, 9.9)
+    assert blackness.black(covered, 10.0)
+    with_a_lamp = covered.copy()
+    with_a_lamp[:96, :96] = 120
+    assert not blackness.black(with_a_lamp, 10.1), "a street at night with one lamp is a view"
+    assert not blackness.black(covered, 10.2)
+    assert blackness.black(covered, 20.2)
+
+
+def test_footage_may_be_black() -> None:
+    assert not Blackness(None).black(np.zeros((480, 640), np.uint8), 1e6)
 
 
 def test_footage_may_stand_still() -> None:

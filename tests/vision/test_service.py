@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from overt.protocol.messages import Began, Begin, Cleared, Progress, Recovered, Sighting, Stop, Trouble
-from overt.protocol.vocabulary import Doubt
+from overt.protocol.messages import Began, Begin, Cleared, Effort, Progress, Recovered, Sighting, Stop, Trouble
+from overt.protocol.vocabulary import Cause, Doubt
+from overt.recognition.attention import SLOWER
 from overt.recognition.errors import BadModel
 from overt.vision.service import Service
 from overt.vision.sources.base import SourceUnavailable
@@ -247,6 +248,24 @@ def test_a_message_it_does_not_know_changes_nothing(unit: Unit, warden: WardenSi
     warden.wait_for(Sighting)
 
 
+def test_told_to_spare_the_board_it_looks_less_often_and_as_often_as_before_when_told_so(
+    unit: Unit, warden: WardenSimulator
+) -> None:
+    unit.start()
+    warden.accept()
+    warden.channel.send(Effort(step=2))
+    warden.begin(template_of(LISTED))
+    warden.wait_for(Began)
+    assert unit.service._session is not None
+    attention = unit.service._session._recogniser._attention
+    assert attention._pace == SLOWER[2], "what was said before it began holds from its beginning"
+    warden.wait_for(Sighting)
+    warden.channel.send(Effort(step=0))
+    warden.wait_for(Progress)
+    warden.wait_for(Progress)
+    assert attention._pace == SLOWER[0]
+
+
 def test_p10_a_camera_that_hangs_is_reported_and_the_process_asks_to_be_started_anew(
     unit: Unit, warden: WardenSimulator
 ) -> None:
@@ -316,6 +335,33 @@ def test_p10_a_frozen_picture_is_noticed_and_so_is_its_end(unit: Unit, warden: W
     unit.camera.frozen = False
     assert warden.wait_for(Recovered).doubt is Doubt.CAMERA
     warden.stop()
+
+
+def test_p10_a_black_picture_is_noticed_and_so_is_its_end(unit: Unit, warden: WardenSimulator) -> None:
+    unit.start()
+    warden.accept()
+    warden.begin(template_of(LISTED))
+    warden.wait_for(Began)
+    unit.camera.black = True
+    trouble = warden.wait_for(Trouble)
+    assert (trouble.doubt, trouble.cause) == (Doubt.CAMERA, Cause.CAMERA_BLACK)
+    unit.camera.black = False
+    assert warden.wait_for(Recovered).doubt is Doubt.CAMERA
+    warden.stop()
+
+
+def test_p10_a_process_with_a_thread_stuck_in_a_driver_says_that_it_must_not_wait(
+    unit: Unit, warden: WardenSimulator
+) -> None:
+    unit.start()
+    warden.accept()
+    warden.begin(template_of(LISTED))
+    warden.wait_for(Began)
+    assert not unit.service.stuck
+    unit.camera.hanging.set()
+    assert warden.wait_for(Trouble).cause is Cause.CAMERA_SILENT
+    assert unit.ended() == 75
+    assert unit.service.stuck
 
 
 def test_the_end_of_footage_is_said_and_a_new_order_starts_it_over(unit: Unit, warden: WardenSimulator) -> None:

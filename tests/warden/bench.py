@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +137,13 @@ class Bench(Enrolled):
                 return status
             assert time.monotonic() < deadline, f"expected {state.value}, found {status}; {self.log.read_text()}"
             time.sleep(0.02)
+
+    def wait_until(self, holds: Callable[[Status], bool], timeout: float = 8.0) -> Status:
+        deadline = time.monotonic() + timeout
+        while not holds(status := self.status()):
+            assert time.monotonic() < deadline, f"{status}; {self.log.read_text()}"
+            time.sleep(0.02)
+        return status
 
     def events(self) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.log.read_text().splitlines() if line.startswith("{")]

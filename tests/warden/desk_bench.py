@@ -8,10 +8,10 @@ from overt.protocol import envelope
 from overt.protocol.audit import Record, first_broken
 from overt.protocol.authority import Checked
 from overt.protocol.documents import Entry, Order
-from overt.protocol.messages import Cleared, Sighting
+from overt.protocol.messages import Cleared, Sighting, Trouble
 from overt.protocol.reports import Alert, Erasure, Receipt
 from overt.protocol.topics import Down, Topic
-from overt.protocol.vocabulary import Kind, State
+from overt.protocol.vocabulary import Cause, Doubt, Kind, State
 from overt.warden.outbox import Parcel
 from overt.warden.store import Store
 from overt.warden.unit import Unit
@@ -21,6 +21,7 @@ from tests.simulators.devices import World, simulated
 from tests.warden.bench import Enrolled
 
 MS = 1_000_000
+CAMERA_GONE = Trouble(doubt=Doubt.CAMERA, cause=Cause.CAMERA_ABSENT, detail="unplugged")
 
 
 class Recorder:
@@ -37,6 +38,9 @@ class Recorder:
 
     def stop(self) -> None:
         self.asked.append("stop")
+
+    def effort(self, step: int) -> None:
+        self.asked.append(f"effort {step}")
 
     def announce(self, topic: str, payload: bytes, retain: bool) -> None:
         self.announced.append((topic, payload, retain))
@@ -94,6 +98,15 @@ class DeskBench(Enrolled):
         order = self.arm(*entries, **changes)
         assert self.unit.state is State.RECOGNISING
         return order
+
+    def recognise_when_told(self) -> Checked[Order]:
+        """Be all that it needs, whatever is in doubt."""
+        self.unit.vision_came(MODEL)
+        return self.arm()
+
+    def measure(self) -> None:
+        """Let the second be over after which the temperature is measured again."""
+        self.unit._senses._cooler._due_s = 0.0
 
     def see(self, order: str, entry: int = 0, **changes: Any) -> None:
         now = time.time_ns()

@@ -15,10 +15,9 @@ from overt.protocol import envelope, limits, sealing
 from overt.protocol.documents import ControlRoom, Retention
 from overt.protocol.errors import NotReadable
 from overt.protocol.fields import AlertId
-from overt.protocol.vocabulary import Doubt
 from overt.warden.alerts import time_of, uuid7
 from tests.builders import make_entry, utc_now
-from tests.warden.desk_bench import MS, DeskBench
+from tests.warden.desk_bench import CAMERA_GONE, MS, DeskBench
 
 
 @pytest.fixture
@@ -120,7 +119,7 @@ def test_an_entry_that_has_expired_raises_no_alert_any_more(bench: DeskBench) ->
 
 def test_a_sighting_is_dropped_while_recognition_is_paused(bench: DeskBench) -> None:
     order = bench.recognise().digest
-    bench.unit.doubted(Doubt.CAMERA, true=True)
+    bench.unit.troubled(CAMERA_GONE)
     bench.see(order)
     assert bench.alerts == []
 

@@ -37,7 +37,8 @@ LOSSES: dict[Doubt, dict[str, Any]] = {
     Doubt.MODEL: {"vision_model": "another"},
     Doubt.STORAGE: {"storage_sound": False},
     Doubt.CAMERA: {"vision_doubts": frozenset({Doubt.CAMERA})},
-    Doubt.TEMPERATURE: {"vision_doubts": frozenset({Doubt.TEMPERATURE})},
+    Doubt.TEMPERATURE: {"cool": False},
+    Doubt.ENCLOSURE: {"shut": False},
 }
 
 
@@ -237,6 +238,8 @@ class AnyLife(RuleBasedStateMachine):
         assert world.vision_model == order.model
         assert not world.vision_doubts
         assert world.storage_sound
+        assert world.cool
+        assert world.shut
 
     @invariant()
     def a_pause_names_its_reason(self) -> None:

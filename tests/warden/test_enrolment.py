@@ -18,7 +18,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from overt.protocol import envelope, keys
 from overt.uplink import settings as uplink_settings
-from overt.warden.config import GpioLines, SerialLine
+from overt.warden.config import GpioLines, SerialLine, SwitchLine
 from overt.warden.enrolment import (
     EnrolmentError,
     Fitted,
@@ -28,6 +28,7 @@ from overt.warden.enrolment import (
     parse_broker,
     parse_gps,
     parse_lamp,
+    parse_switch,
     read_paper,
 )
 from overt.warden.vault import Vault
@@ -246,6 +247,10 @@ def test_brokers_and_lamps_are_read_or_refused() -> None:
             parse_lamp(text)
     with pytest.raises(EnrolmentError, match="two lines"):
         parse_lamp("chip:5:5")
+    assert parse_switch("pinctrl-bcm2711:22") == SwitchLine(chip="pinctrl-bcm2711", line=22)
+    for text in ("", "chip", ":1", "chip:", "chip:a", "chip:-1", "chip:99999"):
+        with pytest.raises(EnrolmentError, match="CHIP:LINE"):
+            parse_switch(text)
     assert parse_gps("/dev/serial0") == SerialLine(device="/dev/serial0", baud=9600)
     assert parse_gps("/dev/ttyUSB0:115200") == SerialLine(device="/dev/ttyUSB0", baud=115200)
     for text in ("", "serial0", "/dev/serial0:", "/dev/serial0:1", "/dev/serial0:-9600", "/dev/serial0:9600:9600"):

@@ -17,7 +17,7 @@ from overt.warden.database import StorageCorrupt, StorageFailed
 from overt.warden.store import Farewell, Store
 from overt.warden.vault import Vault, VaultError, alone
 from tests.builders import MODEL, make_cancellation, make_entry
-from tests.warden.desk_bench import DeskBench
+from tests.warden.desk_bench import CAMERA_GONE, DeskBench
 
 
 @pytest.fixture
@@ -88,9 +88,9 @@ def test_an_alert_that_has_expired_is_deleted_and_counted_in_the_log(bench: Desk
 
 def test_templates_are_counted_over_all_of_visions_sessions(bench: DeskBench) -> None:
     order = bench.recognise()
-    bench.unit.doubted(Doubt.CAMERA, true=True)
+    bench.unit.troubled(CAMERA_GONE)
     bench.clear(made=5)
-    bench.unit.doubted(Doubt.CAMERA, true=False)
+    bench.unit.recovered(Doubt.CAMERA)
     bench.cut_power()
     bench.unit.vision_came(MODEL)
     bench.give(Down.CANCEL, make_cancellation(bench.force, order.digest))

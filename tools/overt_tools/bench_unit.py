@@ -15,12 +15,16 @@ from overt.runtime.cli import Parser, run
 from overt.warden import service
 from overt.warden.devices import Devices
 from overt.warden.gps import boottime
+from overt.warden.lid import NoLid
 from overt.warden.place import attested
+from overt.warden.thermometer import SysfsThermometer
 from overt.warden.vault import Vault
 
 
 class BenchLamp:
     """A lamp that lights when told to. What it shows is in the unit's status, and so on the demonstrator's screen."""
+
+    fitted = True
 
     def __init__(self) -> None:
         self._lit = False
@@ -77,7 +81,7 @@ def main() -> None:
 
 def _run(arguments: argparse.Namespace) -> int:
     def parts(vault: Vault) -> Devices:
-        return Devices(BenchClock(), attested(vault.config.site), BenchLamp())
+        return Devices(BenchClock(), attested(vault.config.site), BenchLamp(), SysfsThermometer(), NoLid())
 
     log.name_daemon("warden")
     return service.run(service.Settings(state=arguments.state, run=arguments.run), parts)

@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from overt.protocol import fields as f
-from overt.protocol.vocabulary import Act, Doubt, Refusal
+from overt.protocol.vocabulary import Act, Cause, Doubt, Engine, Refusal
 
 MAX_BYTES = 64 * 1024
 """A packet larger than this is refused."""
@@ -42,6 +42,12 @@ class Began(f.Value, tag="began", frozen=True, kw_only=True):
 
 class Stop(f.Value, tag="stop", frozen=True, kw_only=True):
     """Warden to vision: recognise no more, forget everything."""
+
+
+class Effort(f.Value, tag="effort", frozen=True, kw_only=True):
+    """Warden to vision: look for faces less often, to stay cool; 0 is full effort. Holds until the next."""
+
+    step: Annotated[int, Meta(ge=0, le=2)]
 
 
 class Cleared(f.Value, tag="cleared", frozen=True, kw_only=True):
@@ -79,12 +85,14 @@ class Progress(f.Value, tag="progress", frozen=True, kw_only=True):
     faces_seen: f.Count
     templates_made: f.Count
     templates_wiped: f.Count
+    engine: Engine = Engine.CPU
 
 
 class Trouble(f.Value, tag="trouble", frozen=True, kw_only=True):
     """Vision to warden: it cannot see. It stays so until `Recovered`, or until vision starts anew."""
 
     doubt: Doubt
+    cause: Cause
     detail: f.Line
 
 
@@ -122,6 +130,7 @@ class Link(f.Value, tag="link", frozen=True, kw_only=True):
 
     up: bool
     detail: f.Line
+    refused: bool = False
 
 
 class Inbound(f.Value, tag="inbound", frozen=True, kw_only=True):
@@ -189,7 +198,7 @@ class Answer(f.Value, tag="answer", frozen=True, kw_only=True):
 
 
 FromVision = Hello | Began | Cleared | Sighting | Progress | Trouble | Recovered
-ToVision = Begin | Stop
+ToVision = Begin | Stop | Effort
 FromUplink = Hello | Delivered | Undeliverable | Link | Inbound
 ToUplink = Publish
 FromControl = Hello | Ask | AskTime | AskCheckpoint | Inbound
@@ -201,6 +210,7 @@ Message = (
     | Begin
     | Began
     | Stop
+    | Effort
     | Cleared
     | Sighting
     | Progress

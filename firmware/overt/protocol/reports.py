@@ -6,7 +6,12 @@ from msgspec import Meta
 
 from overt.protocol import fields as f
 from overt.protocol.documents import FixedSite
-from overt.protocol.vocabulary import Category, ClockQuality, Doubt, Ending, Kind, Refusal, State
+from overt.protocol.vocabulary import Category, Cause, ClockQuality, Doubt, Ending, Engine, Kind, Refusal, State
+
+Celsius = Annotated[float, Meta(ge=-40.0, le=125.0, description="Degrees Celsius, the hottest of the board's sensors")]
+CoolingStep = Annotated[
+    int, Meta(ge=0, le=3, description="To stay cool: 0 nothing, 1 and 2 faces are looked for less often, 3 off")
+]
 
 
 class Receipt(f.Value, tag="receipt", frozen=True, kw_only=True):
@@ -61,6 +66,9 @@ class Status(f.Value, tag="status", frozen=True, kw_only=True):
     state: State
     since: f.Time
     doubts: tuple[Doubt, ...] = ()
+    causes: Annotated[
+        tuple[Cause, ...], Meta(description="What is behind each doubt, and what else has to be seen to")
+    ] = ()
     ending: Ending | None = None
     order: f.Digest | None = None
     last_sequence: f.Count = 0
@@ -70,6 +78,8 @@ class Status(f.Value, tag="status", frozen=True, kw_only=True):
     clock: ClockQuality = ClockQuality.UNKNOWN
     lender: f.Slug | None = None
     loan_end: f.Time | None = None
+    temperature_c: Celsius | None = None
+    cooling_step: CoolingStep = 0
 
 
 class Health(f.Value, tag="health", frozen=True, kw_only=True):
@@ -88,6 +98,10 @@ class Health(f.Value, tag="health", frozen=True, kw_only=True):
     templates_made: f.Count
     templates_wiped: f.Count
     alerts_waiting: f.Count
+    temperature_c: Celsius | None = None
+    cooling_step: CoolingStep = 0
+    supply_weak: bool = False
+    engine: Engine = Engine.CPU
 
 
 class Checkpoint(f.Value, tag="checkpoint", frozen=True, kw_only=True):

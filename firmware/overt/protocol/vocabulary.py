@@ -104,7 +104,54 @@ class Doubt(StrEnum):
     MODEL = "model"
     STORAGE = "storage"
     TEMPERATURE = "temperature"
+    ENCLOSURE = "enclosure"
     VISION = "vision"
+
+
+class Cause(StrEnum):
+    """What is behind a doubt, or what else somebody has to see to. `sentences` says each in words for a technician."""
+
+    CLOCK_UNSET = "clock_unset"
+    CLOCK_BACKWARDS = "clock_backwards"
+    CLOCK_UNKNOWN = "clock_unknown"
+    PLACE_UNKNOWN = "place_unknown"
+    RECEIVER_SILENT = "receiver_silent"
+    RECEIVER_UNSURE = "receiver_unsure"
+    RECEIVER_ELSEWHERE = "receiver_elsewhere"
+    PLACE_NOT_ORDERED = "place_not_ordered"
+    LAMP_ABSENT = "lamp_absent"
+    LAMP_UNREADABLE = "lamp_unreadable"
+    LAMP_DARK = "lamp_dark"
+    CAMERA_ABSENT = "camera_absent"
+    CAMERA_SILENT = "camera_silent"
+    CAMERA_FROZEN = "camera_frozen"
+    CAMERA_BLACK = "camera_black"
+    CAMERA_UNFIT = "camera_unfit"
+    FOOTAGE_OVER = "footage_over"
+    MODEL_OTHER = "model_other"
+    MODEL_FAILED = "model_failed"
+    STORAGE_FULL = "storage_full"
+    STORAGE_READ_ONLY = "storage_read_only"
+    STORAGE_FAILING = "storage_failing"
+    TOO_HOT = "too_hot"
+    TEMPERATURE_UNKNOWN = "temperature_unknown"
+    ENCLOSURE_OPEN = "enclosure_open"
+    ENCLOSURE_UNREADABLE = "enclosure_unreadable"
+    VISION_ABSENT = "vision_absent"
+    VISION_REFUSED = "vision_refused"
+    UPLINK_ABSENT = "uplink_absent"
+    BROKER_UNREACHABLE = "broker_unreachable"
+    BROKER_REFUSES = "broker_refuses"
+    SUPPLY_WEAK = "supply_weak"
+    ACCELERATOR_LOST = "accelerator_lost"
+
+
+class Engine(StrEnum):
+    """What computes the networks."""
+
+    CPU = "cpu"
+    ACCELERATOR = "accelerator"
+    FALLBACK = "fallback"
 
 
 class Ending(StrEnum):

@@ -34,6 +34,13 @@ class Pace:
     least_change: float = 4.0
 
 
+SLOWER = (Pace(), Pace(busy_ms=100, idle_ms=600), Pace(busy_ms=150, idle_ms=800))
+"""To stay cool: all the looks, two thirds, half of them, at 25 pictures a second.
+
+No slower: a face that crosses the view at a walk (1.4 m/s, seven times its own size a second) is taken for another one
+when it is looked at less than six times a second (`track.Settings.max_distance`).
+"""
+
 EVERY_PICTURE = Pace(busy_ms=0, idle_ms=0)
 """Looks at every picture."""
 
@@ -46,6 +53,14 @@ class Attention:
         self._seen: Floats | None = None
         self._looked_ns = 0
 
+    def due(self, now_ns: int) -> bool:
+        """Tell whether enough time has passed to look again, whatever the picture shows.
+
+        Args:
+            now_ns: When it was taken, Unix time in nanoseconds.
+        """
+        return self._seen is None or not 0 <= (now_ns - self._looked_ns) / _MS < self._pace.busy_ms
+
     def wants(self, small: Bytes, now_ns: int, *, following: bool) -> bool:
         """Tell whether to look at this picture, and remember it if so.
 
@@ -54,9 +69,9 @@ class Attention:
             now_ns: When it was taken, Unix time in nanoseconds. A step back in time is looked at.
             following: Whether any face is being followed.
         """
-        since_ms = (now_ns - self._looked_ns) / _MS
-        if self._seen is not None and 0 <= since_ms < self._pace.busy_ms:
+        if not self.due(now_ns):
             return False
+        since_ms = (now_ns - self._looked_ns) / _MS
         means = block_means(small)
         calm = (
             self._seen is not None
@@ -68,6 +83,10 @@ class Attention:
         if not calm:
             self._seen, self._looked_ns = means, now_ns
         return not calm
+
+    def change_pace(self, pace: Pace) -> None:
+        """Look more or less often from now on."""
+        self._pace = pace
 
     def clear(self) -> None:
         """Forget the last picture."""

@@ -1,4 +1,8 @@
-"""The two networks behind two small interfaces, and their implementation with LiteRT (XNNPACK on the CPU)."""
+"""The two networks behind two small interfaces, and their implementation with LiteRT (XNNPACK on the CPU).
+
+The detector can be computed by an accelerator through LiteRT's external delegates (libedgetpu is one). A delegate is
+foreign code that may hang or crash, so whoever loads one does it in a process of its own: `vision.accelerator`.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol
@@ -8,10 +12,10 @@ import numpy as np
 from overt.recognition.align import SIZE
 from overt.recognition.arrays import CHANNELS, Bytes, Floats
 from overt.recognition.detect import OUTPUTS, STRIDES
-from overt.recognition.errors import BadModel
+from overt.recognition.errors import BadModel, NoAccelerator
 
 DIMENSION = 128
-"""Numbers in a template (SFace: Zhong et al., "SFace: sigmoid-constrained hypersphere loss", 2021)."""
+"""Numbers in a template of every embedder of the catalogue."""
 
 
 class Detector(Protocol):
@@ -54,12 +58,15 @@ class Embedder(Protocol):
 class _Network:
     """A loaded LiteRT file with one float32 image input [1, height, width, 3]."""
 
-    def __init__(self, model_path: str, threads: int) -> None:
+    def __init__(self, model_path: str, threads: int, delegate: str | None = None) -> None:
         # Only this constructor needs the engine; the rest of the package works without it.
         from ai_edge_litert.interpreter import Interpreter  # noqa: PLC0415 - see the line above
 
+        delegates = None if delegate is None else [_delegate(delegate)]
         try:
-            self._interpreter: Any = Interpreter(model_path=model_path, num_threads=threads)
+            self._interpreter: Any = Interpreter(
+                model_path=model_path, num_threads=threads, experimental_delegates=delegates
+            )
             self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError, OSError) as error:
             raise BadModel(
@@ -103,6 +110,16 @@ class _Network:
         self.erase()
 
 
+def _delegate(library: str) -> Any:  # noqa: ANN401 - the package has no types
+    from ai_edge_litert.interpreter import load_delegate  # noqa: PLC0415 - only who has an accelerator needs it
+
+    try:
+        return load_delegate(library)
+    except (OSError, AttributeError, ValueError) as error:  # not there; another library; it refuses
+        found = (str(error) or "it gave no reason").splitlines()[-1]
+        raise NoAccelerator(f"expected a LiteRT delegate in {library}, found none: {found}") from error
+
+
 def _describe(details: list[dict[str, Any]]) -> str:
     return "; ".join(f"{d['name']} {[int(n) for n in d['shape']]} {np.dtype(d['dtype'])}" for d in details) or "none"
 
@@ -110,17 +127,19 @@ def _describe(details: list[dict[str, Any]]) -> str:
 class LiteRtDetector:
     """YuNet in a LiteRT file: input [1, height, width, 3] float32 BGR 0..255, outputs cls_8, obj_8 ... kps_32."""
 
-    def __init__(self, model_path: str, threads: int = 1) -> None:
+    def __init__(self, model_path: str, threads: int = 1, delegate: str | None = None) -> None:
         """Load the model and run it once, so that the first picture is not slower than the others.
 
         Args:
             model_path: The file; may be /proc/self/fd/N.
             threads: CPU threads to use.
+            delegate: An accelerator's library; None to compute on the CPU.
 
         Raises:
             BadModel: Not a LiteRT file, or another model.
+            NoAccelerator: The library is none, or refuses.
         """
-        self._network = _Network(model_path, threads)
+        self._network = _Network(model_path, threads, delegate)
         _, height, width, channels = self._network.shape
         wanted = {f"{kind}_{stride}" for kind in OUTPUTS for stride in STRIDES}
         if self._network.shape[0] != 1 or channels != CHANNELS or width % 32 or height % 32:
@@ -140,6 +159,11 @@ class LiteRtDetector:
         """Width and height of the input in pixels."""
         return self._size
 
+    @property
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shapes of the outputs by name."""
+        return {name: tuple(int(n) for n in o["shape"]) for name, o in self._network.outputs.items()}
+
     def detect(self, small: Bytes) -> dict[str, Floats]:
         """Return the outputs for a picture. See `Detector.detect`.
 
@@ -157,7 +181,7 @@ class LiteRtDetector:
 
 
 class LiteRtEmbedder:
-    """SFace in a LiteRT file: input [1, 112, 112, 3] float32 RGB 0..255, output [1, 128] float32, not normalised."""
+    """An embedder in a LiteRT file: input [1, 112, 112, 3] float32 RGB 0..255, output [1, 128] float32, any length."""
 
     def __init__(self, model_path: str, threads: int = 1) -> None:
         """Load the model and run it once, so that the first face is not slower than the others.

@@ -15,6 +15,10 @@ class BadModel(RecognitionError):
     """A file is not the model that is expected, or the model gave something else than it promised."""
 
 
+class NoAccelerator(RecognitionError):
+    """An accelerator's library cannot be loaded, or does not take a model."""
+
+
 class BadGallery(RecognitionError):
     """Templates to search in, or to search for, are not unit vectors of the right shape."""
 

@@ -177,7 +177,7 @@ class _Carriage:
         self._waiting.lost()
         level: Level = "error" if down.refused else "warning"
         event("broker.down", level, detail=down.detail, refused=down.refused, retry_in_s=round(down.retry_in_s, 2))
-        self._warden.send(Link(up=False, detail=_line(down.detail)))
+        self._warden.send(Link(up=False, detail=_line(down.detail), refused=down.refused))
 
 
 def _line(text: str) -> str:

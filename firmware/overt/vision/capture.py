@@ -6,12 +6,15 @@ import threading
 import time
 import zlib
 
+from overt.protocol.vocabulary import Cause
 from overt.recognition.arrays import Bytes
 from overt.recognition.frame import Frame
 from overt.vision.sources.base import FrameSource, SourceError, SourceUnavailable
 
 _SAMPLE_STEP = 16
 _JOIN_S = 1.0
+_BLACK = 32  # of 255, where black is 16 and a sensor's noise about 4: nobody is recognised in such light
+_BRIGHT_SHARE = 0.01  # a lamp in the view is enough for it not to be black
 
 
 class Mailbox:
@@ -77,6 +80,24 @@ class Stillness:
         return now_s - self._since_s >= self._limit_s
 
 
+class Blackness:
+    """Notices a picture with nothing in it: a cap on the lens, a cover, a night without a lamp."""
+
+    def __init__(self, limit_s: float | None) -> None:
+        """Make one that calls a view black when it has been so for `limit_s` seconds (None: never)."""
+        self._limit_s = limit_s
+        self._since_s: float | None = None
+
+    def black(self, y: Bytes, now_s: float) -> bool:
+        """Look at a picture's luma, (H, W) uint8, at a time in seconds; tell whether it is black by now."""
+        sample = y[::_SAMPLE_STEP, ::_SAMPLE_STEP]
+        if self._limit_s is None or int((sample > _BLACK).sum()) > _BRIGHT_SHARE * sample.size:
+            self._since_s = None
+            return False
+        self._since_s = now_s if self._since_s is None else self._since_s
+        return now_s - self._since_s >= self._limit_s
+
+
 class Capture:
     """Runs a source in a thread, from opening to closing, and keeps the newest picture."""
 
@@ -102,7 +123,8 @@ class Capture:
         self._thread.start()
         patience_s = self._source.patience_s * 2 if patience_s is None else patience_s
         if not self._opened.wait(patience_s):
-            raise SourceUnavailable(f"{self._source.describe} did not open within {patience_s:g} s")
+            message = f"{self._source.describe} did not open within {patience_s:g} s"
+            raise SourceUnavailable(message, Cause.CAMERA_SILENT)
         if self._failure is not None:
             raise self._failure
 
@@ -140,6 +162,8 @@ class Capture:
         except SourceError as error:
             self._failure = error
         finally:
+            if self._failure is None and not self._stop.is_set():  # whatever a library threw: there is no camera now
+                self._failure = SourceUnavailable(f"{self._source.describe} failed in a way that nobody expected")
             self._source.close()
             self._opened.set()
             self.mailbox.wake()

@@ -50,6 +50,11 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         default=max(1, min(_MAX_THREADS - 1, (os.cpu_count() or 1) - 1)),
         help="processor cores for inference; the capture needs one of its own (here %(default)s)",
     )
+    parser.add_argument(
+        "--accelerator",
+        metavar="LIBRARY",
+        help="LiteRT delegate that computes the detector, such as libedgetpu.so.1; the processor does when it fails",
+    )
     parser.set_defaults(handler=_run)
 
 
@@ -82,11 +87,14 @@ def _run(chosen: argparse.Namespace) -> int:
         chosen_set = models.choose(chosen.models, chosen.size)
         source = source_of(chosen.source, models.size_of(chosen_set), loop=chosen.loop)
         source.check()
-        loaded = models.load(chosen.models, chosen_set, chosen.threads)
+        loaded = models.load(chosen.models, chosen_set, chosen.threads, chosen.accelerator)
         service = Service(source, loaded.detector, loaded.embedder, loaded.digest, sandbox.lock)
         service.signals.install()
         footprint.settle()
-        return service.run(chosen.run / "vision.sock")
+        code = service.run(chosen.run / "vision.sock")
+        if service.stuck:
+            os._exit(code)  # whatever a library wants to tidy up at the end would wait for the camera
+        return code
     except SourceError as error:
         raise Failure(str(error), error.exit_code) from error
     except models.ModelsMissing as error:

@@ -12,6 +12,7 @@ from overt.recognition import catalogue
 from overt.recognition.catalogue import Artefact, Catalogue, ModelSet
 from overt.recognition.engine import Detector, Embedder, LiteRtDetector, LiteRtEmbedder
 from overt.recognition.errors import BadModel
+from overt.vision.accelerator import Accelerated
 
 _BUILD = "build the models (overt-tools models build), or install them"
 
@@ -56,20 +57,23 @@ def choose(folder: Path, size: tuple[int, int] | None = None) -> ModelSet:
     return known.find_set(None if size is None else _set_of_size(known, size))
 
 
-def load(folder: Path, chosen: ModelSet, threads: int) -> Models:
+def load(folder: Path, chosen: ModelSet, threads: int, accelerator: str | None = None) -> Models:
     """Load a set's networks, each from the descriptor whose content was checked.
 
     Args:
         folder: Holds the model files.
         chosen: The set.
         threads: CPU threads for each network.
+        accelerator: The library of what is to compute the detector in the CPU's place; None for the CPU.
 
     Raises:
         ModelsMissing: A file is not there.
         BadModel: A file is not the one that the catalogue names, or not a model.
     """
     with _checked(folder, chosen.detector) as path:
-        detector = LiteRtDetector(path, threads)
+        detector: Detector = LiteRtDetector(path, threads)
+        if accelerator is not None:
+            detector = Accelerated(detector, path, accelerator)
     with _checked(folder, chosen.embedder) as path:
         embedder = LiteRtEmbedder(path, threads)
     return Models(detector, embedder, chosen.digest)

@@ -12,6 +12,7 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import (
     Began,
     Begin,
+    Effort,
     FromVision,
     Hello,
     Recovered,
@@ -19,7 +20,7 @@ from overt.protocol.messages import (
     ToVision,
     Trouble,
 )
-from overt.protocol.vocabulary import Doubt
+from overt.protocol.vocabulary import Cause, Doubt, Engine
 from overt.recognition.engine import Detector, Embedder
 from overt.recognition.errors import RecognitionError
 from overt.recognition.frame import Frame
@@ -28,13 +29,16 @@ from overt.runtime.channel import BadMessage, Channel, ChannelClosed, ChannelErr
 from overt.runtime.cli import OK, RESTART
 from overt.runtime.log import event
 from overt.runtime.notify import notify
-from overt.vision.capture import Capture, Stillness
+from overt.vision.accelerator import Accelerated
+from overt.vision.capture import Blackness, Capture, Stillness
 from overt.vision.session import Session, StillMapped
 from overt.vision.sources.base import FrameSource, SourceEnded, SourceError
 
 _SEND_S = 5.0
 _FIRST_RETRY_S, _LAST_RETRY_S = 0.05, 1.0
 _MAX_DETAIL = 200
+_BLACK_FACTOR = 2.0  # a black view for twice as long as a frozen one: a passing lorry may cover it
+_DOUBTS = {Cause.VISION_REFUSED: Doubt.VISION, Cause.MODEL_FAILED: Doubt.MODEL}  # all else is the camera's
 
 
 class Restart(Exception):
@@ -69,7 +73,11 @@ class Signals:
 
 
 class Service:
-    """The vision daemon, from its first word to the warden to its end."""
+    """The vision daemon, from its first word to the warden to its end.
+
+    Attributes:
+        stuck: A thread is stuck in a camera's driver: the process has to be left without waiting for anything.
+    """
 
     def __init__(
         self,
@@ -102,10 +110,12 @@ class Service:
         self._channel: Channel[ToVision]
         self._session: Session | None = None
         self._capture: Capture | None = None
-        self._stillness = Stillness(None)
+        self._stillness, self._blackness = Stillness(None), Blackness(None)
         self._troubles: set[Doubt] = set()
         self._fed_frames = -1
         self._dropped_before = 0
+        self._effort = 0
+        self.stuck = False
 
     def run(self, socket: Path) -> int:
         """Serve the warden until it goes, the process is asked to end, or the camera is lost; return the exit code.
@@ -183,6 +193,8 @@ class Service:
             self._begin(message, descriptors)
             return
         channels.close_all(descriptors)
+        if isinstance(message, Effort):
+            self._slow_down(message.step)
         if isinstance(message, Stop):
             self._stop()
             if self._locked and not self._source.opens_locked:
@@ -193,7 +205,9 @@ class Service:
             self._forget()
         if len(descriptors) != 1:
             channels.close_all(descriptors)
-            self._trouble(Doubt.VISION, f"expected one gallery with the order to begin, found {len(descriptors)}")
+            self._trouble(
+                Cause.VISION_REFUSED, f"expected one gallery with the order to begin, found {len(descriptors)}"
+            )
             return
         try:
             if self._capture is None:
@@ -206,10 +220,11 @@ class Service:
             self._session = Session(begin, descriptors[0], self._detector, self._embedder)
         except (OSError, ProtocolError, RecognitionError) as error:
             self._switch_off()
-            self._trouble(Doubt.VISION, f"the gallery was refused: {error}")
+            self._trouble(Cause.VISION_REFUSED, f"the gallery was refused: {error}")
             if not self._source.opens_locked:
                 raise Restart("the camera is off, and only a new process can switch it on") from error
             return
+        self._session.slow_down(self._effort)
         self._fed_frames = -1
         self._dropped_before = self._capture.mailbox.dropped if self._capture else 0
         event("recognition.begin", order=begin.order)
@@ -246,15 +261,17 @@ class Service:
         try:
             capture.start()
         except SourceError as error:
-            capture.stop()
-            self._trouble(Doubt.CAMERA, str(error))
+            self.stuck = not capture.stop()
+            self._trouble(error.cause, str(error))
             raise Restart(str(error)) from error
         self._capture = capture
-        self._stillness = Stillness(self._source.frozen_after_s)
+        limit_s = self._source.frozen_after_s
+        self._stillness, self._blackness = Stillness(limit_s), Blackness(limit_s and limit_s * _BLACK_FACTOR)
 
     def _switch_off(self) -> None:
         capture, self._capture = self._capture, None
         if capture is not None and not capture.stop():
+            self.stuck = True
             event("camera.hung", "error", source=self._source.describe)
 
     def _look(self, capture: Capture) -> None:
@@ -262,7 +279,7 @@ class Service:
         frame = capture.mailbox.take()
         if frame is None or self._session is None:
             return
-        self._watch_stillness(frame)
+        self._watch_view(frame)
         if not self._session.began:
             self._session.began = True
             for doubt in sorted(self._troubles - {Doubt.CAMERA}):
@@ -271,14 +288,18 @@ class Service:
         try:
             sightings = self._session.process(frame)
         except RecognitionError as error:
-            self._trouble(Doubt.MODEL, str(error))
+            self._trouble(Cause.MODEL_FAILED, str(error))
             raise Restart(str(error)) from error
         for sighting in sightings:
             self._send(sighting)
 
-    def _watch_stillness(self, frame: Frame) -> None:
-        if self._stillness.frozen(frame.y, time.monotonic()):
-            self._trouble(Doubt.CAMERA, f"{self._source.describe} gives the same picture again and again")
+    def _watch_view(self, frame: Frame) -> None:
+        now_s = time.monotonic()
+        frozen, black = self._stillness.frozen(frame.y, now_s), self._blackness.black(frame.y, now_s)
+        if black:
+            self._trouble(Cause.CAMERA_BLACK, f"{self._source.describe} sees nothing but black")
+        elif frozen:
+            self._trouble(Cause.CAMERA_FROZEN, f"{self._source.describe} gives the same picture again and again")
         else:
             self._recovered(Doubt.CAMERA)
 
@@ -288,28 +309,39 @@ class Service:
         if capture is None or session is None:
             notify("WATCHDOG=1")
             return
-        self._send(session.progress(capture.mailbox.dropped - self._dropped_before))
+        engine = self._detector.engine if isinstance(self._detector, Accelerated) else Engine.CPU
+        self._send(session.progress(capture.mailbox.dropped - self._dropped_before, engine))
         failure = capture.failure
         if capture.hung():
-            self._lose_camera(f"{self._source.describe} has given no picture for {self._source.patience_s:g} s")
+            self._lose_camera(
+                Cause.CAMERA_SILENT, f"{self._source.describe} has given no picture for {self._source.patience_s:g} s"
+            )
         elif isinstance(failure, SourceEnded):
-            self._trouble(Doubt.CAMERA, str(failure))
+            self._trouble(failure.cause, str(failure))
             notify("WATCHDOG=1")
         elif failure is not None:
-            self._lose_camera(str(failure))
+            self._lose_camera(failure.cause, str(failure))
         elif session.frames != self._fed_frames:
             self._fed_frames = session.frames
             notify("WATCHDOG=1")
 
-    def _lose_camera(self, detail: str) -> None:
-        self._trouble(Doubt.CAMERA, detail)
+    def _slow_down(self, effort: int) -> None:
+        if effort != self._effort:
+            event("effort.changed", step=effort)
+        self._effort = effort
+        if self._session is not None:
+            self._session.slow_down(effort)
+
+    def _lose_camera(self, cause: Cause, detail: str) -> None:
+        self._trouble(cause, detail)
         raise Restart(detail)
 
-    def _trouble(self, doubt: Doubt, detail: str) -> None:
+    def _trouble(self, cause: Cause, detail: str) -> None:
+        doubt = _DOUBTS.get(cause, Doubt.CAMERA)
         if doubt not in self._troubles:
             self._troubles.add(doubt)
             event("trouble", "warning", doubt=doubt.value, detail=detail)
-            self._send(Trouble(doubt=doubt, detail=_line(detail)))
+            self._send(Trouble(doubt=doubt, cause=cause, detail=_line(detail)))
 
     def _recovered(self, doubt: Doubt) -> None:
         if doubt in self._troubles:

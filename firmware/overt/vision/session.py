@@ -10,6 +10,8 @@ import numpy as np
 from overt.protocol import gallery as layouts
 from overt.protocol import limits
 from overt.protocol.messages import Begin, Cleared, Progress, Sighting
+from overt.protocol.vocabulary import Engine
+from overt.recognition.attention import SLOWER
 from overt.recognition.engine import Detector, Embedder
 from overt.recognition.frame import Frame
 from overt.recognition.match import Gallery
@@ -81,11 +83,16 @@ class Session:
         decided_ns = time.time_ns()
         return [self._message(seen, decided_ns) for seen in result.sightings]
 
-    def progress(self, dropped: int) -> Progress:
+    def slow_down(self, effort: int) -> None:
+        """Look for faces less often, or more often again: an index of `attention.SLOWER`."""
+        self._recogniser.change_pace(SLOWER[effort])
+
+    def progress(self, dropped: int, engine: Engine = Engine.CPU) -> Progress:
         """Return the counters, with the rate since the last call.
 
         Args:
             dropped: Pictures that nobody looked at, since the beginning.
+            engine: What computes the detector.
         """
         counters = self._recogniser.counters
         now_s, (then_s, then_frames) = time.monotonic(), self._rate_from
@@ -100,6 +107,7 @@ class Session:
             faces_seen=counters.faces_seen,
             templates_made=counters.templates_made,
             templates_wiped=counters.templates_wiped,
+            engine=engine,
         )
 
     def forget(self) -> Cleared:

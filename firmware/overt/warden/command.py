@@ -12,11 +12,13 @@ import msgspec
 from overt.protocol.code import unit_code
 from overt.protocol.documents import FixedSite
 from overt.protocol.reports import Receipt, Status
+from overt.protocol.sentences import SENTENCES
 from overt.protocol.topics import Down
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure, Parser
 from overt.warden import log_command
 
 _STATE, _RUN = Path("/var/lib/overt"), Path("/run/overt")
+_COOLING = ("full effort", "looks for faces less often", "looks for faces half as often", "too hot to recognise")
 _USERS = {"vision": "overt-vision", "uplink": "overt-uplink", "console": "overt-console"}
 
 
@@ -97,6 +99,11 @@ def _add_enrol(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.add_argument("--broker", required=True, metavar="HOST:PORT", help="the MQTT broker")
     parser.add_argument(
         "--indicator", metavar="CHIP:LAMP:READBACK", help="GPIO chip by its label, and the lamp's two lines on it"
+    )
+    parser.add_argument(
+        "--tamper",
+        metavar="CHIP:LINE",
+        help="switch that the closed lid presses, on a GPIO line: opened, it ends a deployment",
     )
     parser.set_defaults(handler=_enrol)
 
@@ -207,7 +214,8 @@ def _enrol(arguments: argparse.Namespace) -> int:
         broker = enrolment.parse_broker(arguments.broker)
         lamp = enrolment.parse_lamp(arguments.indicator) if arguments.indicator else None
         gps = enrolment.parse_gps(arguments.gps) if arguments.gps else None
-        fitted = enrolment.Fitted(site=_site(arguments), gps=gps, lamp=lamp)
+        tamper = enrolment.parse_switch(arguments.tamper) if arguments.tamper else None
+        fitted = enrolment.Fitted(site=_site(arguments), gps=gps, lamp=lamp, tamper=tamper)
         charter = enrolment.enrol(arguments.state, papers, fitted, broker, datetime.now(UTC))
     except enrolment.EnrolmentError as error:
         raise Failure(str(error), BAD_INPUT) from error
@@ -255,8 +263,11 @@ def status_lines(status: Status) -> list[str]:
         f"indicator   {'lit' if status.indicator_lit else 'dark'}",
         f"clock       {status.clock.value}, {status.sent.isoformat(timespec='seconds')}",
     ]
+    if status.temperature_c is not None:
+        lines.append(f"temperature {status.temperature_c:.0f} °C, {_COOLING[status.cooling_step]}")
     if status.doubts:
         lines.append(f"doubts      {', '.join(doubt.value for doubt in status.doubts)}")
+    lines += [f"            {SENTENCES[cause]}" for cause in status.causes]
     if status.lender and status.loan_end:
         lines.append(f"on loan     from {status.lender} until {status.loan_end.isoformat(timespec='seconds')}")
     if status.order:

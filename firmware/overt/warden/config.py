@@ -12,6 +12,7 @@ class UnitConfig(Value, frozen=True, kw_only=True):
     site: FixedSite | None
     indicator: "GpioLines | None" = None
     gps: "SerialLine | None" = None
+    tamper: "SwitchLine | None" = None
 
 
 class GpioLines(Value, frozen=True, kw_only=True):
@@ -20,6 +21,13 @@ class GpioLines(Value, frozen=True, kw_only=True):
     chip: str
     lamp: int
     read_back: int
+
+
+class SwitchLine(Value, frozen=True, kw_only=True):
+    """Where the switch is that the enclosure's lid presses."""
+
+    chip: str
+    line: int
 
 
 class SerialLine(Value, frozen=True, kw_only=True):

@@ -37,6 +37,8 @@ class Conditions:
         vision_model: The model that the connected vision process runs; None when it is not connected.
         vision_doubts: What vision says it cannot do.
         storage_sound: The log and the outbox can be written.
+        cool: The board is not too hot to recognise, and that is known.
+        shut: The enclosure is closed, so far as that can be known.
     """
 
     now: datetime
@@ -48,6 +50,8 @@ class Conditions:
     vision_model: str | None = None
     vision_doubts: frozenset[Doubt] = frozenset()
     storage_sound: bool = True
+    cool: bool = True
+    shut: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,8 @@ def _doubts(order: InForce, world: Conditions) -> frozenset[Doubt]:
         Doubt.CLOCK: world.clock_trusted,
         Doubt.PLACE: world.place_right,
         Doubt.STORAGE: world.storage_sound,
+        Doubt.TEMPERATURE: world.cool,
+        Doubt.ENCLOSURE: world.shut,
         Doubt.VISION: world.vision_model is not None,
         Doubt.MODEL: world.vision_model in (None, order.model),
         Doubt.INDICATOR: world.lamp_lit is True,

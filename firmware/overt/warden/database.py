@@ -1,10 +1,13 @@
 """The unit's one database: SQLite, WAL, synchronous=FULL, secure_delete. What is in it is in `logbook` and `store`."""
 
+import errno
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+from overt.protocol.vocabulary import Cause
 
 _APPEND_ONLY = "BEFORE {1} ON {0} BEGIN SELECT RAISE(ABORT, 'append only'); END"
 _SCHEMA = f"""
@@ -33,7 +36,32 @@ _ADVICE = "keep it as evidence, and give the unit a new state folder"
 
 
 class StorageFailed(Exception):
-    """The store cannot be used: disk full, read-only or failing. Nothing was changed."""
+    """The store cannot be used: disk full, read-only or failing. Nothing was changed.
+
+    Attributes:
+        cause: Which of these.
+    """
+
+    def __init__(self, message: str, cause: Cause = Cause.STORAGE_FAILING) -> None:
+        super().__init__(message)
+        self.cause = cause
+
+
+_FULL = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE})  # the latter from a file that may not grow
+_READ_ONLY = sqlite3.SQLITE_READONLY
+_PRIMARY = 0xFF  # sqlite.org/rescode.html: the low byte is the primary code
+
+
+def cause_of(error: sqlite3.Error | OSError) -> Cause:
+    """Say what a failure means for whoever looks after the disk."""
+    if isinstance(error, OSError):
+        full, read_only = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}, error.errno == errno.EROFS
+    else:
+        code = getattr(error, "sqlite_errorcode", 0)
+        full, read_only = code in _FULL, code & _PRIMARY == _READ_ONLY
+    if full:
+        return Cause.STORAGE_FULL
+    return Cause.STORAGE_READ_ONLY if read_only else Cause.STORAGE_FAILING
 
 
 class StorageCorrupt(Exception):
@@ -99,13 +127,13 @@ class Database:
         except sqlite3.Error as error:
             if self._db.in_transaction:
                 self._db.execute("ROLLBACK")
-            raise StorageFailed(f"cannot write the log: {error}") from error
+            raise StorageFailed(f"cannot write the log: {error}", cause_of(error)) from error
 
     def _read(self, query: str, *values: str | float) -> list[Any]:
         try:
             return self._db.execute(query, values).fetchall()
         except sqlite3.Error as error:
-            raise StorageFailed(f"cannot read the log: {error}") from error
+            raise StorageFailed(f"cannot read the log: {error}", cause_of(error)) from error
 
     @contextmanager
     def _opening(self) -> Iterator[None]:

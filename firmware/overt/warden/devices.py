@@ -1,6 +1,7 @@
-"""What the warden asks of the world: the time, the place, the lamp. One interface each.
+"""What the warden asks of the world: time, place, lamp, temperature, lid. One interface each.
 
-What implements them on a unit is in `steering`, `place` and `indicator`; benches and tests bring their own parts.
+What implements them on a unit is in `steering`, `place`, `indicator`, `thermometer` and `lid`; benches and tests bring
+their own.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from overt.protocol.documents import FixedSite
-from overt.protocol.vocabulary import ClockQuality
+from overt.protocol.vocabulary import Cause, ClockQuality
+from overt.warden.thermal import Heat
 
 
 class DeviceError(Exception):
@@ -44,15 +46,38 @@ class Place(Protocol):
     def where(self) -> FixedSite | None:
         """Return the place, or None when it is not known, which stops recognition."""
 
+    def trouble(self) -> Cause | None:
+        """Return why it was not known when it was last asked for; None when it was."""
+
 
 class Indicator(Protocol):
-    """The lamp that says that recognition is on."""
+    """The lamp that says that recognition is on.
+
+    Attributes:
+        fitted: There is one.
+    """
+
+    fitted: bool
 
     def show(self, lit: bool) -> None:
         """Switch it."""
 
     def is_lit(self) -> bool | None:
         """Read it back; None when it cannot be read, which stops recognition."""
+
+
+class Lid(Protocol):
+    """The enclosure's lid."""
+
+    def is_closed(self) -> bool | None:
+        """Say whether it is closed; None when that cannot be read, which stops recognition."""
+
+
+class Thermometer(Protocol):
+    """How hot the board is."""
+
+    def read(self) -> Heat:
+        """Measure."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +88,16 @@ class Devices:
         clock: The time.
         place: The place.
         indicator: The lamp.
+        thermometer: The temperature.
+        lid: The enclosure's.
         closing: What has to be let go of in the end.
     """
 
     clock: Clock
     place: Place
     indicator: Indicator
+    thermometer: Thermometer
+    lid: Lid
     closing: tuple[Callable[[], None], ...] = ()
 
     def close(self) -> None:

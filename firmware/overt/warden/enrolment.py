@@ -27,7 +27,7 @@ from overt.protocol.errors import ProtocolError
 from overt.protocol.fields import PublicKeyHex, Slug, Value
 from overt.protocol.vocabulary import Kind
 from overt.runtime.files import write_atomically
-from overt.warden.config import GpioLines, SerialLine, UnitConfig
+from overt.warden.config import GpioLines, SerialLine, SwitchLine, UnitConfig
 from overt.warden.gps import BAUDS
 from overt.warden.vault import VaultError, alone
 
@@ -73,11 +73,13 @@ class Fitted(msgspec.Struct, frozen=True):
         site: The site; None for a unit that moves, which needs a receiver.
         gps: Its satellite receiver.
         lamp: Where the indicator is; without one the unit never recognises.
+        tamper: Where the switch is that tells an open enclosure; none where there is none.
     """
 
     site: FixedSite | None
     gps: SerialLine | None = None
     lamp: GpioLines | None = None
+    tamper: SwitchLine | None = None
 
 
 def make_identity(state: Path, unit: str) -> Identity:
@@ -173,7 +175,14 @@ def install(state: Path, papers: Papers, fitted: Fitted, broker: tuple[str, int]
     owner = _owner(state) or charter.force
     _check_certificate(state, papers, identity.unit, now)
     _check_nothing_in_hand(state)
-    config = UnitConfig(unit=identity.unit, force=owner, site=fitted.site, indicator=fitted.lamp, gps=fitted.gps)
+    config = UnitConfig(
+        unit=identity.unit,
+        force=owner,
+        site=fitted.site,
+        indicator=fitted.lamp,
+        gps=fitted.gps,
+        tamper=fitted.tamper,
+    )
     host, port = broker
     link = Broker(unit=identity.unit, force=charter.force, host=host, port=port)
     write_atomically(state / "uplink" / "ca.pem", papers.authority, 0o644)
@@ -293,6 +302,18 @@ def parse_lamp(text: str) -> GpioLines:
     if lamp == read_back:
         raise EnrolmentError("the lamp and its read-back are two lines: one line cannot prove itself")
     return GpioLines(chip=chip, lamp=lamp, read_back=read_back)
+
+
+def parse_switch(text: str) -> SwitchLine:
+    """Return the tamper switch's line of `CHIP:LINE`; the label may hold colons itself.
+
+    Raises:
+        EnrolmentError: Not of that form.
+    """
+    chip, _, number = text.rpartition(":")
+    if not chip or not (number.isascii() and number.isdigit() and len(number) < 5):  # noqa: PLR2004 - as above
+        raise EnrolmentError(f"expected the tamper switch as CHIP:LINE, found {text[:100]!r}")
+    return SwitchLine(chip=chip, line=int(number))
 
 
 def parse_gps(text: str) -> SerialLine:

@@ -42,6 +42,7 @@ class Receiver:
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._track, self._trouble = fix.NOTHING, "not opened yet"
         self._times: deque[GpsTime] = deque(maxlen=_TIMES_KEPT)
+        self._heard_s: float | None = None
         self._thread = threading.Thread(target=self._run, name="gps", daemon=True)
 
     def start(self) -> None:
@@ -73,6 +74,11 @@ class Receiver:
         """Why the line cannot be read; None while it can."""
         with self._lock:
             return self._trouble or None
+
+    def speaks(self) -> bool:
+        """Say whether it has lately said anything that can be read."""
+        with self._lock:
+            return self._heard_s is not None and boottime() - self._heard_s <= fix.FIX_MAX_AGE_S
 
     def _run(self) -> None:
         while not self._ended.is_set():
@@ -113,6 +119,7 @@ class Receiver:
         self._backoff.reset()  # a line that opens and says nothing readable is not a receiver yet
         told = fix.time_of(sentence, boot_s)
         with self._lock:
+            self._heard_s = boot_s
             self._track = fix.take(self._track, sentence, boot_s)
             if told is not None:
                 self._times.append(told)
@@ -120,7 +127,7 @@ class Receiver:
     def _set_trouble(self, trouble: str) -> None:
         """Say what is wrong, or that nothing is; either way what came before is of another line."""
         with self._lock:
-            self._trouble, self._track = trouble, fix.NOTHING
+            self._trouble, self._track, self._heard_s = trouble, fix.NOTHING, None
             self._times.clear()
 
 

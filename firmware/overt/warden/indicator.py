@@ -15,8 +15,24 @@ from overt.warden.devices import DeviceError, Indicator
 RETRY_S: Final = 1.0
 
 
+def find_chip(gpiod: Any, label: str) -> Path:  # noqa: ANN401 - the package has no types
+    """Return the device of the GPIO chip with a label: numbers move between models of the Raspberry Pi.
+
+    Raises:
+        DeviceError: There is none.
+        OSError: A chip cannot be opened.
+    """
+    for path in sorted(Path("/dev").glob("gpiochip*")):
+        with gpiod.Chip(str(path)) as chip:
+            if chip.get_info().label == label:
+                return path
+    raise DeviceError(f"expected a GPIO chip with the label {label}, found none")
+
+
 class NoIndicator:
     """A unit without a lamp: recognition never starts."""
+
+    fitted = False
 
     def show(self, lit: bool) -> None:
         """Do nothing: there is no lamp."""
@@ -34,10 +50,9 @@ class Lines(Indicator, Protocol):
 
 
 class GpioIndicator:
-    """A lamp on one line and a read-back of its current on another, through libgpiod.
+    """A lamp on one line and a read-back of its current on another, through libgpiod."""
 
-    The chip is found by its label, because chip numbers move between models of the Raspberry Pi.
-    """
+    fitted = True
 
     def __init__(self, label: str, lamp: int, read_back: int) -> None:
         """Request both lines, the lamp dark.
@@ -60,7 +75,7 @@ class GpioIndicator:
         reading = gpiod.LineSettings(direction=gpiod.line.Direction.INPUT)
         try:
             self._lines: Any = gpiod.request_lines(
-                str(self._find(gpiod, label)), consumer="overt", config={lamp: output, read_back: reading}
+                str(find_chip(gpiod, label)), consumer="overt", config={lamp: output, read_back: reading}
             )
         except (OSError, ValueError) as error:
             raise DeviceError(f"cannot use lines {lamp} and {read_back} of {label}: {error}") from error
@@ -83,17 +98,11 @@ class GpioIndicator:
         with contextlib.suppress(OSError):
             self._lines.release()
 
-    @staticmethod
-    def _find(gpiod: Any, label: str) -> Path:  # noqa: ANN401 - the package has no types
-        for path in sorted(Path("/dev").glob("gpiochip*")):
-            with gpiod.Chip(str(path)) as chip:
-                if chip.get_info().label == label:
-                    return path
-        raise DeviceError(f"expected a GPIO chip with the label {label}, found none")
-
 
 class Reopened:
     """A lamp that is opened again, about once a second, while it cannot be had or read. Until then nothing is lit."""
+
+    fitted = True
 
     def __init__(self, opened: Callable[[], Lines], retry_s: float = RETRY_S) -> None:
         """Open it, if that can be done.

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from overt.protocol import limits
 from overt.protocol.audit import Event, Fact, Moment
 from overt.protocol.documents import Window
-from overt.protocol.vocabulary import ClockQuality
+from overt.protocol.vocabulary import Cause, ClockQuality
 from overt.runtime import log
 from overt.warden.clock import DRIFT
-from overt.warden.database import StorageFailed
+from overt.warden.database import StorageFailed, cause_of
 from overt.warden.devices import Clock
 from overt.warden.store import Store
 
@@ -31,6 +31,7 @@ class Journal:
         self._trusted = (self._not_before, clock.elapsed()) if self._not_before else None
         self._next_try = 0.0
         self.sound = True
+        self.trouble: Cause | None = None
 
     def moment(self) -> Moment:
         """Return the time and how well it is known; a time before what was logged while it was known is not."""
@@ -88,9 +89,10 @@ class Journal:
         except (StorageFailed, OSError) as error:
             self.fail(doing, error)
 
-    def fail(self, doing: str, error: Exception) -> None:
+    def fail(self, doing: str, error: StorageFailed | OSError) -> None:
         """Take note that storage failed."""
         self.sound = False
+        self.trouble = error.cause if isinstance(error, StorageFailed) else cause_of(error)
         log.event("storage.failed", "error", doing=doing, detail=str(error))
 
     def probe(self) -> None:
@@ -105,6 +107,6 @@ class Journal:
                 self.fail("probe", error)
             return
         if not self.sound:
-            self.sound = True
+            self.sound, self.trouble = True, None
             log.event("storage.recovered")
             self.note(Event.STORAGE_RECOVERED)

@@ -11,9 +11,11 @@ from overt.protocol.messages import Progress
 from overt.protocol.reports import Challenge, Checkpoint, Erasure, HandBack, Health, Receipt, Status
 from overt.protocol.topics import Topic, Up
 from overt.protocol.vocabulary import Ending, Kind
+from overt.warden.causes import causes
 from overt.warden.core import Situation
 from overt.warden.database import StorageCorrupt
 from overt.warden.journal import Journal
+from overt.warden.senses import Bearing
 from overt.warden.store import Farewell, Post, Returned, Store
 from overt.warden.vault import Deployment, Vault
 
@@ -47,7 +49,7 @@ class Reporter:
         """Whom the reports are for: the force that holds the unit now."""
         return self._vault.force
 
-    def status(self, situation: Situation, deployment: Deployment | None, lit: bool) -> bytes:
+    def status(self, situation: Situation, deployment: Deployment | None, bearing: Bearing) -> bytes:
         """Return the signed status."""
         loan = self._vault.lent.loan if self._vault.lent else None
         return self._vault.sign(
@@ -58,15 +60,18 @@ class Reporter:
                 state=situation.state,
                 since=situation.since,
                 doubts=tuple(sorted(situation.doubts)),
+                causes=causes(situation.doubts, bearing.known),
                 ending=situation.ending,
                 order=deployment.digest if deployment else None,
                 last_sequence=self._last_number(deployment),
-                indicator_lit=lit,
+                indicator_lit=bearing.lit,
                 notice=deployment.order.notice.address if deployment else None,
                 version=__version__,
                 clock=self._journal.moment().clock,
                 lender=loan.force if loan else None,
                 loan_end=loan.window.end if loan else None,
+                temperature_c=bearing.cooling.celsius,
+                cooling_step=int(bearing.cooling.step),
             )
         )
 
@@ -74,12 +79,12 @@ class Reporter:
         """Return a signed request for the time."""
         return self._vault.sign(Challenge(force=self._force, unit=self._unit, number=number, sent=self._journal.now()))
 
-    def announce_status(self, situation: Situation, deployment: Deployment | None, lit: bool) -> None:
+    def announce_status(self, situation: Situation, deployment: Deployment | None, bearing: Bearing) -> None:
         """Publish the status; a broker keeps the last."""
-        self._announce(Up.STATUS, self.status(situation, deployment, lit), retain=True)
+        self._announce(Up.STATUS, self.status(situation, deployment, bearing), retain=True)
 
-    def announce_health(self, deployment: Deployment | None, progress: Progress) -> None:
-        """Publish vision's counters and the outbox's."""
+    def announce_health(self, deployment: Deployment | None, progress: Progress, bearing: Bearing) -> None:
+        """Publish vision's counters, the outbox's, and how the board is."""
         health = Health(
             force=self._force,
             unit=self._unit,
@@ -94,6 +99,10 @@ class Reporter:
             templates_made=progress.templates_made,
             templates_wiped=progress.templates_wiped,
             alerts_waiting=self._store.waiting_count(),
+            temperature_c=bearing.cooling.celsius,
+            cooling_step=int(bearing.cooling.step),
+            supply_weak=bearing.cooling.under_voltage,
+            engine=bearing.engine,
         )
         self._announce(Up.HEALTH, self._vault.sign(health))
 

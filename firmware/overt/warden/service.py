@@ -18,6 +18,7 @@ from overt.protocol.messages import (
     Begin,
     Cleared,
     Delivered,
+    Effort,
     FromConsole,
     FromControl,
     FromUplink,
@@ -33,6 +34,7 @@ from overt.protocol.messages import (
     Trouble,
     Undeliverable,
 )
+from overt.protocol.vocabulary import Cause
 from overt.runtime import footprint, log
 from overt.runtime.channel import ChannelError
 from overt.runtime.cli import OK, UNAVAILABLE, Failure
@@ -174,6 +176,10 @@ class Service:
         self._stop_by = time.monotonic() + _STOP_PATIENCE_S
         self._to_vision(Stop())
 
+    def effort(self, step: int) -> None:
+        """Tell vision how often to look for faces."""
+        self._to_vision(Effort(step=step))
+
     def announce(self, topic: str, payload: bytes, retain: bool) -> None:
         """Publish something of which only the newest matters."""
         self._carrier.announce(topic, payload, retain)
@@ -195,9 +201,9 @@ class Service:
                 unit.progressed(message)
             case Trouble():
                 log.event("vision.trouble", "warning", doubt=message.doubt.value, detail=message.detail)
-                unit.doubted(message.doubt, true=True)
+                unit.troubled(message)
             case Recovered():
-                unit.doubted(message.doubt, true=False)
+                unit.recovered(message.doubt)
             case Cleared():
                 self._stop_by = None
                 unit.vision_cleared(message)
@@ -208,7 +214,7 @@ class Service:
         self._stop_by = None
         self.unit.vision_gone()
 
-    def _to_vision(self, message: Begin | Stop, descriptors: tuple[int, ...] = ()) -> None:
+    def _to_vision(self, message: Begin | Stop | Effort, descriptors: tuple[int, ...] = ()) -> None:
         self._vision.send(message, descriptors)
 
     # Uplink
@@ -222,14 +228,18 @@ class Service:
             case Delivered() | Undeliverable():
                 self._carrier.settled(message)
             case Link():
+                refused = Cause.BROKER_REFUSES if message.refused else Cause.BROKER_UNREACHABLE
+                self.unit.linked(None if message.up else refused)
                 if message.up:
                     self.unit.announce_status()
                 self._carrier.link(message)
             case Hello():
+                self.unit.linked(Cause.BROKER_UNREACHABLE)
                 log.event("uplink.came", version=message.version)
                 self._carrier.came(message.force)
 
     def _uplink_gone(self) -> None:
+        self.unit.linked(Cause.UPLINK_ABSENT)
         self._carrier.gone()
 
     def to_uplink(self, message: Publish) -> bool:

@@ -1,9 +1,19 @@
-"""What is known of the vision process, and what it has been asked for. One question at a time."""
+"""What is known of the vision process, and what it has been asked for. One question at a time.
 
-from typing import Protocol
+A camera that is lost is opened again: at once the first time, then after growing waits, in which the camera stays in
+doubt. Vision regains some cameras only by being started anew (docs/adr/0002), so the wait outlives the process.
+"""
 
-from overt.protocol.messages import Cleared, Progress
-from overt.protocol.vocabulary import Doubt
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from overt.protocol.messages import Cleared, Progress, Trouble
+from overt.protocol.vocabulary import Cause, Doubt
+
+STEADY_S: Final = 60.0  # a camera that has worked for so long is lost for the first time again
+FIRST_WAIT_S: Final = 5.0
+LONGEST_WAIT_S: Final = 60.0
 
 
 class SightPort(Protocol):
@@ -15,15 +25,23 @@ class SightPort(Protocol):
     def stop(self) -> None:
         """Tell vision to forget. `Sight.cleared` or `Sight.gone` is called before long."""
 
+    def effort(self, step: int) -> None:
+        """Tell vision how often to look for faces: 0 is as often as it wants to."""
+
 
 class Sight:
     """Vision: absent, idle, asked to recognise, or asked to forget and not heard from yet."""
 
-    def __init__(self, port: SightPort) -> None:
-        self._port = port
+    def __init__(self, port: SightPort, now_s: Callable[[], float] = time.monotonic) -> None:
+        self._port, self._now_s = port, now_s
         self._stopping = False
+        self._effort = 0
+        self._troubles: dict[Doubt, Cause] = {}
+        self._lost: Cause | None = None  # why the camera was last lost, until vision is asked to try it again
+        self._losses = 0
+        self._again_s = 0.0
+        self._begun_s = 0.0
         self.model: str | None = None
-        self.doubts: frozenset[Doubt] = frozenset()
         self.progress: Progress | None = None
         self.begun = False
 
@@ -37,14 +55,43 @@ class Sight:
         """Whether vision is there and holds nothing, so that it can be asked to recognise."""
         return self.model is not None and not self.busy
 
+    @property
+    def doubts(self) -> dict[Doubt, Cause]:
+        """What vision cannot do, and why."""
+        if self._lost is not None and (self.model is None or self._now_s() < self._again_s):
+            return {**self._troubles, Doubt.CAMERA: self._lost}
+        return dict(self._troubles)
+
     def came(self, model: str | None) -> None:
         """Vision has started, with this model."""
-        self.model, self.doubts = model, frozenset()
+        self.model, self._troubles = model, {}
+        if self._effort:
+            self._port.effort(self._effort)
+
+    def slow_down(self, effort: int) -> None:
+        """Have vision look for faces less often, or more often again; one that comes later is told as well."""
+        if effort != self._effort:
+            self._effort = effort
+            if self.model is not None:
+                self._port.effort(effort)
+
+    def doubt(self, trouble: Trouble) -> None:
+        """Vision says that it cannot see."""
+        if trouble.doubt is Doubt.CAMERA and trouble.cause is not Cause.FOOTAGE_OVER:
+            self._lose(trouble.cause)
+        self._troubles[trouble.doubt] = trouble.cause
+
+    def recovered(self, doubt: Doubt) -> None:
+        """Vision says that it can see again."""
+        self._troubles.pop(doubt, None)
+        if doubt is Doubt.CAMERA:
+            self._lost = None
 
     def begin(self, order: str, threshold: float, descriptor: int) -> None:
         """Tell vision to recognise, unless it does, or has not forgotten the time before: then it is asked later."""
         if self.ready:
-            self.begun, self.progress = True, None
+            self.begun, self.progress, self._begun_s = True, None, self._now_s()
+            self._lost = None
             self._port.begin(order, threshold, descriptor)
 
     def stop(self) -> None:
@@ -66,6 +113,14 @@ class Sight:
             The templates that it last said it had made, twice; None when it held nothing of a deployment.
         """
         busy, made = self.busy, self.progress.templates_made if self.progress else 0
-        self.model, self.doubts, self.progress = None, frozenset(), None
+        self.model, self._troubles, self.progress = None, {}, None
         self.begun = self._stopping = False
         return (made, made) if busy else None
+
+    def _lose(self, cause: Cause) -> None:
+        now_s = self._now_s()
+        if Doubt.CAMERA in self._troubles:
+            return  # it is lost already
+        self._losses = 1 if now_s - self._begun_s > STEADY_S else self._losses + 1
+        wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (self._losses - 2)) if self._losses > 1 else 0.0
+        self._lost, self._again_s = cause, now_s + wait_s

@@ -9,16 +9,16 @@ from dataclasses import replace
 from typing import Protocol
 
 from overt import __version__
-from overt.protocol import authority, envelope, limits, places
+from overt.protocol import authority, envelope, limits
 from overt.protocol.audit import Event
 from overt.protocol.errors import ProtocolError
-from overt.protocol.messages import Cleared, Progress, Sighting
-from overt.protocol.vocabulary import Doubt, Ending, State
+from overt.protocol.messages import Cleared, Progress, Sighting, Trouble
+from overt.protocol.vocabulary import Cause, Doubt, Ending, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
 from overt.warden import core
 from overt.warden.assurances import Assurances
-from overt.warden.core import Action, Conditions, InForce, Situation
+from overt.warden.core import Action, InForce, Situation
 from overt.warden.desk import Desk
 from overt.warden.devices import Devices
 from overt.warden.ending import Ender
@@ -26,6 +26,7 @@ from overt.warden.journal import Journal
 from overt.warden.lamp import Lamp
 from overt.warden.lending import Lending
 from overt.warden.reporter import Outlet, Reporter
+from overt.warden.senses import Senses
 from overt.warden.sight import Sight, SightPort
 from overt.warden.sightings import Sightings
 from overt.warden.store import Store
@@ -42,11 +43,12 @@ class Unit:
     """One unit, from start to stop of the warden."""
 
     def __init__(self, vault: Vault, store: Store, devices: Devices, ports: Ports) -> None:
-        self._vault, self._store, self._devices = vault, store, devices
+        self._vault, self._store = vault, store
         self.journal = Journal(store, devices.clock)
         self.reporter = Reporter(vault, store, self.journal, ports)
         self.sight = Sight(ports)
         self._lamp = Lamp(devices.indicator)
+        self._senses = Senses(vault, devices, self.journal, self.sight, self._lamp)
         self._ender = Ender(vault, store, self.journal, self.reporter)
         self.lending = Lending(vault, store, self.journal, self.reporter)
         self.timekeeping = Timekeeping(vault, self.journal, self.reporter, devices.clock)
@@ -133,7 +135,11 @@ class Unit:
         by_now = self.journal.by_now()
         if by_now is not None and self.lending.due(by_now):
             self.end_loan(Ending.WINDOW_OVER)
+        if self._senses.tampered() and self.in_hand is not None and self.state is not State.ERASING:
+            log.event("enclosure.opened", "error")
+            self.end(Ending.TAMPER)
         self._advance(None)
+        self.sight.slow_down(self._senses.effort)
         self._hand_back()
 
     def probe_storage(self) -> None:
@@ -252,17 +258,26 @@ class Unit:
         self.sight.progress = progress
         if self.sight.begun and time.monotonic() >= self._health_due:
             self._health_due = time.monotonic() + limits.HEALTH_INTERVAL.total_seconds()
-            self.reporter.announce_health(self.in_hand, progress)
+            self.reporter.announce_health(self.in_hand, progress, self._senses.bearing())
 
     def vision_came(self, model: str | None) -> None:
         """Vision has started, with this model."""
         self.sight.came(model)
         self._advance(None)
 
-    def doubted(self, doubt: Doubt, *, true: bool) -> None:
-        """Vision says that it cannot see, or that it can again."""
-        self.sight.doubts = self.sight.doubts | {doubt} if true else self.sight.doubts - {doubt}
+    def troubled(self, trouble: Trouble) -> None:
+        """Vision says that it cannot see."""
+        self.sight.doubt(trouble)
         self._advance(None)
+
+    def recovered(self, doubt: Doubt) -> None:
+        """Vision says that it can see again."""
+        self.sight.recovered(doubt)
+        self._advance(None)
+
+    def linked(self, trouble: Cause | None) -> None:
+        """Take note of what keeps the uplink from the broker; None while nothing does."""
+        self._senses.link(trouble)
 
     def vision_cleared(self, counts: Cleared) -> None:
         """Vision says that it has forgotten everything."""
@@ -286,11 +301,11 @@ class Unit:
 
     def status(self) -> bytes:
         """Return the signed status."""
-        return self.reporter.status(self.situation, self.in_hand, self._lamp.is_lit() is True)
+        return self.reporter.status(self.situation, self.in_hand, self._senses.bearing())
 
     def announce_status(self) -> None:
         """Publish the status."""
-        self.reporter.announce_status(self.situation, self.in_hand, self._lamp.is_lit() is True)
+        self.reporter.announce_status(self.situation, self.in_hand, self._senses.bearing())
 
     def announce_checkpoint(self, *, keep: bool = False) -> None:
         """Publish the head of the audit log, and keep it if that is wanted or due."""
@@ -317,7 +332,8 @@ class Unit:
             self._erase()
 
     def _step(self, event: core.Event) -> bool:
-        self.situation, actions = core.step(self.situation, event, self._conditions())
+        conditions = self._senses.conditions(self.in_hand, resting=self._resting)
+        self.situation, actions = core.step(self.situation, event, conditions)
         for action in actions:
             self._act(action)
         return Action.LIGHT in actions and self.state is not State.RECOGNISING
@@ -357,17 +373,3 @@ class Unit:
             self._advance(core.Erased())
             self.announce_checkpoint(keep=True)
             self._hand_back()
-
-    def _conditions(self) -> Conditions:
-        at, place, held = self.journal.moment(), self._devices.place.where(), self.in_hand
-        return Conditions(
-            now=at.time,
-            at_least=self.journal.at_least(),
-            clock_trusted=at.trusted,
-            clock_error=self._devices.clock.error(),
-            place_right=place is not None and (held is None or places.is_at(place, held.order.place)),
-            lamp_lit=self._lamp.is_lit(),
-            vision_model=None if self._resting else self.sight.model,
-            vision_doubts=self.sight.doubts,
-            storage_sound=self.journal.sound,
-        )

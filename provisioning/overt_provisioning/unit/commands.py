@@ -65,6 +65,7 @@ def _add_enrol(commands: Any) -> None:  # noqa: ANN401 - as above
     parser.add_argument(
         "--indicator", metavar="CHIP:LAMP:READBACK", help="GPIO chip by its label, the lamp's two lines"
     )
+    parser.add_argument("--tamper", metavar="CHIP:LINE", help="the switch that tells an open enclosure")
     parser.add_argument("--network", type=Path, metavar="F", help="network settings (see 'unit network --blank')")
     parser.add_argument("--certificate", type=Path, metavar="F", help="the unit's, when the office has made it")
     parser.add_argument("--authority", type=Path, metavar="F", help="the authority's (default: pki/ca.pem of --home)")

@@ -130,6 +130,7 @@ def _install(visiting: Visiting, session: Session, site: FixedSite | None, paper
         site=site,
         gps=arguments.gps,
         indicator=arguments.indicator,
+        tamper=arguments.tamper,
     )
     session.ask_for(requests.Enrolled, "enrol", asked, Act.ENROL)
     session.begin_anew()  # the unit begins its life with the force

@@ -3,6 +3,7 @@
 import threading
 from typing import Protocol
 
+from overt.protocol.vocabulary import Cause
 from overt.recognition.frame import Frame
 from overt.runtime.cli import BAD_INPUT, UNAVAILABLE
 
@@ -18,19 +19,28 @@ class SourceError(Exception):
 
     Attributes:
         exit_code: What a command that stumbles over it at its start ends with.
+        cause: What a technician is told.
     """
 
     exit_code = BAD_INPUT
+    cause = Cause.CAMERA_UNFIT
+
+    def __init__(self, message: str, cause: Cause | None = None) -> None:
+        super().__init__(message)
+        self.cause = cause or self.cause
 
 
 class SourceUnavailable(SourceError):
     """The file, device or camera is not there or does not answer."""
 
     exit_code = UNAVAILABLE
+    cause = Cause.CAMERA_ABSENT
 
 
 class SourceEnded(SourceError):
     """There are no more pictures, and that is how it should be."""
+
+    cause = Cause.FOOTAGE_OVER
 
     def __init__(self) -> None:
         super().__init__("the footage has ended")

@@ -1,11 +1,18 @@
-"""The Raspberry Pi's own camera, through picamera2 (from the system's packages) and libcamera."""
+"""The Raspberry Pi's own camera, through picamera2 (from the system's packages) and libcamera.
 
+Written against picamera2 0.3.38 and libcamera 0.4. libcamera adjusts what it cannot do, formats and sizes, and says so
+in its own log only: what was configured is read back and judged here.
+"""
+
+import atexit
+import contextlib
 import threading
 import time
 from typing import Any
 
 import numpy as np
 
+from overt.protocol.vocabulary import Cause
 from overt.recognition.arrays import Bytes
 from overt.recognition.frame import Frame
 from overt.vision.sources.base import SourceError, SourceUnavailable, check_size
@@ -15,6 +22,8 @@ VIEW = (1920, 1080)
 RATE = 25.0
 _CAPTURE_S = 2.0
 _BUFFERS = 4
+_FORMAT = "YUV420"
+_USB = "/usb"  # in the id of a camera on USB, which libcamera drives as well (`Picamera2.global_camera_info`)
 
 
 class PiCamera:
@@ -36,25 +45,32 @@ class PiCamera:
         return "the Raspberry Pi camera"
 
     def check(self) -> None:
-        """Look whether picamera2 is installed and knows a camera.
+        """Look whether picamera2 is installed and knows a camera on a ribbon cable.
 
         Raises:
             SourceUnavailable: No.
         """
-        if not _picamera2().Picamera2.global_camera_info():
-            raise SourceUnavailable("expected a Raspberry Pi camera, found none: check the ribbon cable")
+        _first(_picamera2())
 
     def open(self) -> None:
         """Configure one fixed sensor mode and start."""
         self.close()
         library = _picamera2()
         try:
-            self._camera = library.Picamera2()
+            self._camera = library.Picamera2(_first(library))
+            # It would close itself when the process ends, and so keep one from ending whose camera hangs.
+            atexit.unregister(self._camera.close)
             self._configure(self._camera)
             self._camera.start()
-        except (RuntimeError, IndexError, OSError) as error:
+        except SourceError:
             self.close()
-            raise SourceUnavailable(f"cannot start {self.describe}: is another program using it?") from error
+            raise
+        except (RuntimeError, LookupError, OSError, ValueError, AttributeError, TypeError) as error:
+            self.close()
+            raise SourceUnavailable(
+                f"cannot start {self.describe} ({_reason(error)}): is another program using it, and may this one use "
+                "/dev/media*, /dev/video* and /dev/dma_heap?"
+            ) from error
 
     def next(self, stop: threading.Event) -> Frame | None:
         """Wait for the next picture, two seconds at most. See `FrameSource.next`."""
@@ -63,30 +79,35 @@ class PiCamera:
         try:
             request = self._camera.capture_request(wait=_CAPTURE_S)
         except (TimeoutError, RuntimeError) as error:
-            raise SourceUnavailable(f"{self.describe} gave no picture for {_CAPTURE_S:g} s") from error
+            message = f"{self.describe} gave no picture for {_CAPTURE_S:g} s"
+            raise SourceUnavailable(message, Cause.CAMERA_SILENT) from error
         try:
             main, lores = request.make_buffer("main"), request.make_buffer("lores")
             metadata = request.get_metadata()
+        except (RuntimeError, OSError, ValueError) as error:
+            raise SourceUnavailable(f"{self.describe} took a picture back while it was read") from error
         finally:
-            request.release()
+            with contextlib.suppress(RuntimeError, OSError):
+                request.release()
         self._number += 1
         y, u, v = i420_planes(main, self._main["size"], self._main["stride"])
         return Frame(
-            self._number, _unix_ns(metadata), y=y, u=u, v=v, small=self._small(lores), scale=self._scale
+            self._number, _unix_ns(metadata), y=y, u=u, v=v, small_copy=self._small(lores), scale=self._scale
         )  # libcamera's video default: BT.709, limited range
 
     def close(self) -> None:
         """Stop and let go of the camera."""
-        if self._camera is not None:
-            self._camera.close()
-            self._camera = None
+        camera, self._camera = self._camera, None
+        if camera is not None:
+            with contextlib.suppress(RuntimeError, OSError):  # a camera that is gone cannot be let go of
+                camera.close()
 
     def _configure(self, camera: Any) -> None:  # noqa: ANN401 - picamera2.Picamera2
         mode = choose_mode(camera.sensor_modes)
         width, height, _ = fitted(*VIEW, self._size)
         config = camera.create_video_configuration(
-            main={"size": VIEW, "format": "YUV420"},
-            lores={"size": (width // 2 * 2, height // 2 * 2), "format": "YUV420"},
+            main={"size": VIEW, "format": _FORMAT},
+            lores={"size": (width // 2 * 2, height // 2 * 2), "format": _FORMAT},
             sensor={"output_size": mode["size"], "bit_depth": mode["bit_depth"]},
             controls={"FrameRate": RATE},
             buffer_count=_BUFFERS,
@@ -95,8 +116,13 @@ class PiCamera:
         camera.configure(config)
         chosen = camera.camera_configuration()
         self._main, self._lores = chosen["main"], chosen["lores"]
+        formats = {self._main["format"], self._lores["format"]}
+        if formats != {_FORMAT}:
+            found = " and ".join(sorted(map(str, formats)))
+            raise SourceError(f"expected pictures in {_FORMAT}, {self.describe} gives {found}: is it a camera module?")
         (width, height), (small_width, small_height) = self._main["size"], self._lores["size"]
         check_size(width, height, self.describe)
+        check_size(small_width, small_height, f"the small copy of {self.describe}")
         if small_width > self._size[0] or small_height > self._size[1]:
             raise SourceError(f"expected a small copy within {self._size}, {self.describe} made {self._lores['size']}")
         self._scale = max(width / small_width, height / small_height)
@@ -123,8 +149,9 @@ def choose_mode(modes: list[dict[str, Any]]) -> dict[str, Any]:
     Raises:
         SourceUnavailable: There is none.
     """
+    modes = [mode for mode in modes if {"size", "fps", "bit_depth"} <= set(mode)]  # a raw one has them, others do not
     if not modes:
-        raise SourceUnavailable("expected a camera with at least one mode, found none")
+        raise SourceUnavailable("expected a camera with at least one raw mode, found none: is it a camera module?")
     fit = [m for m in modes if m["size"][0] >= VIEW[0] and m["size"][1] >= VIEW[1] and m["fps"] >= RATE]
     if fit:
         return min(fit, key=lambda m: (m["size"][0] * m["size"][1], -m["fps"]))
@@ -163,10 +190,31 @@ def _unix_ns(metadata: dict[str, Any]) -> int:
     return now if taken is None else now - (time.clock_gettime_ns(time.CLOCK_BOOTTIME) - int(taken))
 
 
+def _reason(error: BaseException) -> str:
+    """Return the first thing that went wrong: picamera2 wraps it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    return str(error).partition("\n")[0] or type(error).__name__
+
+
+def _first(library: Any) -> int:  # noqa: ANN401 - the picamera2 module
+    """Return the number of the first camera on a ribbon cable, as picamera2 counts.
+
+    Raises:
+        SourceUnavailable: There is none.
+    """
+    cameras = library.Picamera2.global_camera_info()
+    found = [number for number, camera in enumerate(cameras) if _USB not in camera["Id"]]
+    if not found:
+        other = "only cameras on USB: use v4l2:DEVICE for one of them, or" if cameras else "none:"
+        raise SourceUnavailable(f"expected a Raspberry Pi camera, found {other} check the ribbon cable")
+    return found[0]
+
+
 def _picamera2() -> Any:  # noqa: ANN401 - the picamera2 module
     try:
         import picamera2  # noqa: PLC0415 - only on a Raspberry Pi, from the system's packages
-    except ImportError as error:
+    except (ImportError, ValueError) as error:  # the latter: built for another NumPy than the environment's
         raise SourceUnavailable(
             "picamera2 is not installed: on Raspberry Pi OS, apt install python3-picamera2 and give the virtual "
             "environment the system's site packages"
