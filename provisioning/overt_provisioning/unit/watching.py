@@ -115,7 +115,8 @@ def machine_rows(machine: Diagnosis, now: datetime) -> list[Row]:
     rows.append(("memory free", f"{machine.memory_free_mib:,} MiB", machine.memory_free_mib >= LITTLE_MIB))
     rows.append(("disk free", f"{machine.disk_free_mib:,} MiB", machine.disk_free_mib >= LITTLE_MIB))
     linked = [interface.name for interface in machine.interfaces if interface.up]
-    rows.append(("network", f"link on {', '.join(linked)}" if linked else "no link on any interface", bool(linked)))
+    if machine.interfaces:  # a console that is shut in sees none; then the state above says what is wrong
+        rows.append(("network", f"link on {', '.join(linked)}" if linked else "no link on any interface", bool(linked)))
     return rows
 
 
