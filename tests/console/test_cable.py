@@ -149,6 +149,7 @@ def test_no_cable_at_all_is_one_clear_sentence(unit: Enrolled) -> None:
         status_of(session)
 
 
+@pytest.mark.slow
 def test_a_unit_that_is_off_is_one_clear_sentence(unit: Enrolled) -> None:
     unit.cable.fault = lambda data, to_unit: b""  # noqa: ARG005 - nothing arrives
     with unit.session(unit.technician, patience=SHORT) as session, pytest.raises(Failure, match="nothing answers at"):
@@ -165,7 +166,10 @@ def noise(data: bytes, to_unit: bool) -> bytes:
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [(boot_log, "found a console that prints text .*raspberrypi login"), (noise, "found noise.*--baud")],
+    [
+        (boot_log, "found a console that prints text .*raspberrypi login"),
+        pytest.param(noise, "found noise.*--baud", marks=pytest.mark.slow),
+    ],
 )
 def test_a_wrong_cable_is_named(unit: Enrolled, fault: object, words: str) -> None:
     unit.cable.fault = fault  # type: ignore[assignment]  # one of the two above
