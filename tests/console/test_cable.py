@@ -284,7 +284,7 @@ def test_a_console_that_is_started_anew_in_the_middle_is_waited_for(own: Enrolle
     with own.session(own.technician) as session:
         status_of(session)
         own.console.kill()
-        own.start_console()
+        own.start_console()()
         assert status_of(session).state is State.IDLE
 
 
