@@ -4,7 +4,6 @@ import secrets
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -207,15 +206,15 @@ def test_a_blank_unit_says_so_to_the_local_command_line(tmp_path: Path) -> None:
     (tmp_path / "state").mkdir()
     program = Path(sys.executable).with_name("overt-camera")
     with tempfile.TemporaryDirectory(prefix="overt-test-") as run:
-        warden = subprocess.Popen([program, "warden", "--state", tmp_path / "state", "--run", run])
+        command = [program, "warden", "--state", tmp_path / "state", "--run", run]
+        warden = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         try:
-            deadline = time.monotonic() + 15
-            while not (Path(run) / "control.sock").exists():
-                assert time.monotonic() < deadline
-                time.sleep(0.01)
+            assert warden.stderr
+            assert "warden.ready" in warden.stderr.readline()
             asked = subprocess.run([program, "status", "--run", run], capture_output=True, text=True, check=False)
         finally:
             warden.terminate()
-            assert warden.wait(10) == 0
+            warden.communicate(timeout=10)
+    assert warden.returncode == 0
     assert (asked.returncode, asked.stdout) == (3, "")
     assert "this unit is blank: enrol it first" in asked.stderr
