@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from overt.protocol.audit import Event, Record, facts_of
-from overt.protocol.vocabulary import ClockQuality, Doubt, State
+from overt.protocol.vocabulary import Act, ClockQuality, Doubt, State
 
 _DOUBTS = {
     Doubt.CLOCK: "the time is not known for sure",
@@ -126,6 +126,22 @@ def _state(facts: dict[str, Any]) -> str:
     return words if words.endswith(".") else f"{words}{f' because {why}' if why else ' yet'}."
 
 
+_ACTS: dict[Act, str] = {
+    Act.VISIT: "came again",
+    Act.IDENTIFY: "asked for the unit's identity",
+    Act.ENROL: "enrolled the unit",
+    Act.NETWORK: "changed the unit's network settings",
+    Act.DELIVER: "delivered documents",
+    Act.TIME: "asked for a challenge, to sign the time",
+    Act.STATUS: "looked at the unit's state",
+    Act.DIAGNOSE: "looked at the unit's health",
+    Act.LOG: "took the log off",
+    Act.RECEIPTS: "took receipts off",
+    Act.AIM: "aimed the camera",
+    Act.TEST: "tested the unit",
+    Act.UPDATE: "brought or looked at an update",
+    Act.DECOMMISSION: "asked for the unit to be erased",
+}
 _TOLD: dict[Event, Callable[[dict[str, Any]], str]] = {
     Event.WARDEN_STARTED: lambda f: f"The unit started (version {f['version']}).",
     Event.WARDEN_STOPPED: lambda _: "The unit was stopped in good order.",
@@ -176,4 +192,12 @@ _TOLD: dict[Event, Callable[[dict[str, Any]], str]] = {
         f"{_many(f['undelivered'], 'undelivered message')} deleted."
     ),
     Event.STORAGE_RECOVERED: lambda _: "Storage can be relied on again.",
+    Event.TECHNICIAN_CAME: lambda f: f"A technician came to the cable (key {_short(f['technician'])}).",
+    Event.TECHNICIAN_REFUSED: lambda f: f"Somebody at the cable was not let in: {f['code'].replace('_', ' ')}.",
+    Event.TECHNICIAN_ACTED: lambda f: f"The technician at the cable {_ACTS[Act(f['act'])]}.",
+    Event.TECHNICIAN_LEFT: lambda _: "The technician left the cable.",
+    Event.CABLE_LOCKED: lambda f: f"The cable was locked for a while, after {f['failures']} refused visits in a row.",
+    Event.UNIT_IDENTIFIED: lambda f: f"The unit was given the name {f['unit']}, and made its keys.",
+    Event.UNIT_ENROLLED: lambda f: f"The unit was enrolled with {f['force']}.",
+    Event.UNIT_DECOMMISSIONED: lambda _: "The unit was decommissioned: all of it is about to be erased.",
 }

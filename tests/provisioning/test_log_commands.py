@@ -10,7 +10,7 @@ import pytest
 
 from overt.protocol.audit import Event
 from overt.protocol.topics import Down
-from overt.protocol.vocabulary import State
+from overt.protocol.vocabulary import Act, State
 from overt_provisioning import story
 from tests.builders import make_cancellation, make_entry
 from tests.provisioning.office import Said, refused, run
@@ -153,6 +153,7 @@ def test_of_a_bad_log_the_good_part_is_told_and_the_rest_named(bench: Bench, log
 
 def test_every_event_can_be_told() -> None:
     assert set(story._TOLD) == set(Event)
+    assert set(story._ACTS) == set(Act)
 
 
 def test_nothing_about_anyone_is_in_it(log: Path) -> None:

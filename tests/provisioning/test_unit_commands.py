@@ -1,7 +1,11 @@
 """A unit's life in a technician's hands, command by command, over a cable, against the real unit."""
 
+import contextlib
 import json
+import os
 import shutil
+import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -239,3 +243,56 @@ def test_without_a_port_the_one_that_is_there_is_used() -> None:
         ports.find(None, [])
     with pytest.raises(cli.Failure, match=r"several serial ports are here: /dev/ttyUSB0 \(USB serial\), /dev/ttyUSB1"):
         ports.find(None, [two, Port("/dev/ttyUSB1", "USB serial")])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_s", [0.05, 0.15, 0.25, 0.4, 0.6])
+def test_enrolling_goes_on_after_the_units_power_was_cut(bench: Bench, after_s: float) -> None:
+    def cut() -> None:
+        bench.unit.warden.kill()
+        bench.unit.console.kill()
+        bench.unit.warden.wait()
+        bench.unit.start()
+
+    code = bench.code
+    power = threading.Timer(after_s, cut)
+    power.start()
+    try:
+        given = ("--unit", UNIT, "--broker", "localhost:8883", *SITE, "--code", code, "--json")
+        said = bench.at_unit("enrol", *given)
+    finally:
+        power.join()
+    assert said.code == cli.OK, said
+    assert bench.at_unit("status", "--json").json["greeting"]["unit"] == UNIT
+    assert unit_code(bench.known.key) == code
+
+
+@pytest.fixture
+def small(office: Office, tmp_path: Path) -> Iterator[Bench]:
+    """The same unit with a disk of its own, of two megabytes."""
+    if os.geteuid() != 0 or shutil.which("mount") is None:
+        pytest.skip("needs root, to mount a small disk")
+    made = Bench(office, tmp_path / "unit")
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "none", made.unit.state], check=False)
+    if mounted.returncode != 0:
+        pytest.skip("nothing can be mounted here")
+    try:
+        with made.unit:
+            yield made
+    finally:
+        subprocess.run(["umount", made.unit.state], check=True)
+
+
+@pytest.mark.slow
+def test_a_unit_whose_disk_is_full_says_so_and_is_enrolled_once_there_is_room(small: Bench) -> None:
+    filler = small.unit.state / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(4096)):
+            pass
+    said = small.enrol()
+    assert said.code in {cli.NEGATIVE, cli.UNAVAILABLE}
+    assert "cannot" in said.err
+    assert len([line for line in said.err.splitlines() if line.startswith("overt-provision")]) == 1
+    assert not (small.unit.state / "unit.json").exists()
+    filler.unlink()
+    assert small.enrol().code == cli.OK

@@ -16,10 +16,10 @@ from overt.protocol.cable import frames
 from overt.protocol.cable.frames import Frame, Framer
 from overt.protocol.cable.talk import Answerer, Hello, Why, refusal
 from overt.protocol.errors import NotReadable, ProtocolError
-from overt.runtime import log
+from overt.runtime import footprint, log
 from overt.runtime.control import NoAnswer
 from overt.runtime.ending import Ending
-from overt.runtime.line import Line, LineLost
+from overt.runtime.line import Line, LineLost, prepare
 from overt.runtime.notify import notify
 from overt.runtime.retry import Backoff
 
@@ -50,6 +50,8 @@ class Settings:
 
 def run(settings: Settings, registry: Registry) -> int:
     """Serve the line until told to stop. A line that is not there is waited for."""
+    prepare()
+    footprint.settle()
     notify("READY=1")
     log.event("console.ready", port=str(settings.port))
     backoff = Backoff(_FIRST_WAIT_S, _LONGEST_WAIT_S)
@@ -150,6 +152,7 @@ class Conversation:
         if time.monotonic() - self._last_s > _IDLE_S:
             self._last_s = time.monotonic()
             self.forget()
+            footprint.settle()
 
     # Inside
 

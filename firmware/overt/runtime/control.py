@@ -1,6 +1,7 @@
 """The warden's desks from the other side: what the local command line and the console ask it, and hand it by cable."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -12,6 +13,7 @@ from overt.protocol.messages import (
     Ask,
     AskCheckpoint,
     AskLog,
+    AskReceipts,
     AskTime,
     Denied,
     Greet,
@@ -98,6 +100,10 @@ class Desk:
         """Return the lines of the log after a record, as many as fit; none when that is all. Raises as `status`."""
         return self._ask(AskLog(after=after))
 
+    def receipts(self, after: int) -> bytes:
+        """Return receipts and certificates that wait for a network, as many as fit. Raises as `status`."""
+        return self._ask(AskReceipts(after=after))
+
     def close(self) -> None:
         """Hang up."""
         self._channel.close()
@@ -137,13 +143,23 @@ class Desk:
         return answer
 
 
+@contextmanager
+def _local(run: Path) -> Iterator[Desk]:
+    """Yield the local command line's desk. What it denies (a blank unit everything) is no answer either."""
+    try:
+        with Desk(run) as desk:
+            yield desk
+    except ProtocolError as error:
+        raise NoAnswer(error.detail) from error
+
+
 def ask_status(run: Path) -> tuple[Status, bytes]:
     """Return the unit's status, and as the unit signed it.
 
     Raises:
         NoAnswer: No warden, or no answer.
     """
-    with Desk(run) as desk:
+    with _local(run) as desk:
         return desk.status()
 
 
@@ -153,7 +169,7 @@ def ask_time(run: Path) -> tuple[Challenge, bytes]:
     Raises:
         NoAnswer: No warden, or no answer.
     """
-    with Desk(run) as desk:
+    with _local(run) as desk:
         return desk.time()
 
 
@@ -163,7 +179,7 @@ def ask_checkpoint(run: Path) -> None:
     Raises:
         NoAnswer: No warden, or no answer.
     """
-    with Desk(run) as desk:
+    with _local(run) as desk:
         desk.checkpoint()
 
 
@@ -173,7 +189,7 @@ def deliver(run: Path, leaf: Down, data: bytes) -> tuple[Receipt, bytes]:
     Raises:
         NoAnswer: No warden, or no answer.
     """
-    with Desk(run) as desk:
+    with _local(run) as desk:
         return desk.deliver(leaf, data)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from overt.protocol.code import unit_code
 from overt.protocol.documents import FixedSite
 from overt.protocol.reports import Receipt, Status
 from overt.protocol.sentences import SENTENCES
@@ -196,6 +197,7 @@ def _identity(arguments: argparse.Namespace) -> int:
     except enrolment.EnrolmentError as error:
         raise Failure(str(error), BAD_INPUT) from error
     _say(f"unit {identity.unit}, key {identity.key}")
+    _say(f"code, for its label: {unit_code(identity.key)}")
     _say(f"for the force: {arguments.state / 'identity.json'} and {arguments.state / 'uplink' / 'unit.csr'}")
     return OK
 

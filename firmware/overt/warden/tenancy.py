@@ -10,6 +10,7 @@ import msgspec
 from overt.protocol import envelope
 from overt.protocol.audit import Event, Moment
 from overt.protocol.cable import requests
+from overt.protocol.documents import Charter
 from overt.protocol.errors import Malformed, ProtocolError
 from overt.protocol.fields import Digest
 from overt.protocol.reports import Decommission
@@ -74,11 +75,14 @@ def enrol(state: Path, arguments: bytes, whom: Whom, now: datetime, note: Note) 
             site=asked.site,
             gps=enrolment.parse_gps(asked.gps) if asked.gps else None,
             lamp=enrolment.parse_lamp(asked.indicator) if asked.indicator else None,
+            tamper=enrolment.parse_switch(asked.tamper) if asked.tamper else None,
         )
         if fitted.site is None and fitted.gps is None:
             raise EnrolmentError("expected a site, or a satellite receiver, or both: found neither")
-        if brought.payload != envelope.encode(whom.charter):
-            raise EnrolmentError("expected the charter that the technician was let in by, found another")
+        if envelope.decode(brought, Charter) != whom.charter:
+            raise EnrolmentError(
+                "expected the charter that the technician was let in by, found another: use the newest"
+            )
         papers = Papers(charter=asked.charter, authority=asked.authority, certificate=asked.certificate)
         charter = enrolment.install(state, papers, fitted, enrolment.parse_broker(asked.broker), now)
     except EnrolmentError as error:
