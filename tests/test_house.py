@@ -12,7 +12,7 @@ SOURCES = {
     "overt_controlroom": ROOT / "controlroom" / "overt_controlroom",
     "overt_tools": ROOT / "tools" / "overt_tools",
 }
-DAEMONS = {"overt.vision", "overt.warden", "overt.uplink"}
+DAEMONS = {"overt.vision", "overt.warden", "overt.uplink", "overt.console"}
 VALUES_OF_PROTOCOL = {"overt.protocol.fields", "overt.protocol.limits", "overt.protocol.vocabulary"}
 
 # What each part may import of ours. A part may always import itself.
@@ -23,6 +23,7 @@ ALLOWED = {
     "overt.vision": {"overt.protocol", "overt.runtime", "overt.recognition"},
     "overt.warden": {"overt.protocol", "overt.runtime"},
     "overt.uplink": {"overt.protocol", "overt.runtime"},
+    "overt.console": {"overt.protocol", "overt.runtime"},
     "overt.cli": {"overt", "overt.runtime", *DAEMONS},
     "overt_provisioning": {"overt", "overt.protocol", "overt.runtime", "overt.recognition"},
     "overt_controlroom": {"overt", "overt.protocol", "overt.runtime"},
@@ -39,7 +40,7 @@ RESERVED = {
     "paho": {"overt.runtime"},
     "picamera2": {"overt.vision"},
     "gpiod": {"overt.warden"},
-    "serial": {"overt.warden"},
+    "serial": {"overt.warden", "overt.runtime", "overt_provisioning"},
     "sqlite3": {"overt.warden", "overt_controlroom", "overt_tools"},
     "rich": {"overt_provisioning", "overt_controlroom", "overt_tools"},
 }

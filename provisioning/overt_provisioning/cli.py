@@ -15,6 +15,7 @@ from overt_provisioning import (
     time_signing,
     watchlist,
 )
+from overt_provisioning.unit import commands as unit_commands
 
 
 def parser() -> Parser:
@@ -38,6 +39,7 @@ def parser() -> Parser:
     commands.add_send(subparsers)
     commands.add_cancel(subparsers)
     inspection.add_parser(subparsers)
+    unit_commands.add_parser(subparsers)
     return top
 
 

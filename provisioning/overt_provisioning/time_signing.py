@@ -1,11 +1,14 @@
 """`clock sign`: a technician's word on the time, for a unit that nothing else tells it."""
 
 import argparse
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from securesystemslib.signer import Signer
+
 from overt.protocol import envelope
-from overt.protocol.documents import SignedTime
+from overt.protocol.documents import Charter, SignedTime, UnitRef
 from overt.protocol.reports import Challenge
 from overt.protocol.vocabulary import Role
 from overt.runtime.cli import OK, Failure
@@ -39,17 +42,34 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
 
 def _sign(arguments: argparse.Namespace) -> int:
     unit = read_identity(arguments.identity)
-    challenge = envelope.verify(arguments.challenge.read_bytes(), Challenge, unit.key)
     charter = force.read_charter(arguments.home / "charter.json")
+    challenge = checked(arguments.challenge.read_bytes(), unit, charter)
+    signer = keys.signer(arguments.home, Role.TECHNICIAN, passphrase(arguments))  # may ask: before the time is taken
+    time, signed = answer(challenge, signer)
+    write_atomically(arguments.out, signed, mode=0o644)
+    text = f"signed {time.isoformat(timespec='seconds')} for {unit.unit}: deliver {arguments.out} to it at once"
+    say(arguments, text, unit=unit.unit, time=time)
+    return OK
+
+
+def checked(data: bytes, unit: UnitRef, charter: Charter) -> Challenge:
+    """Return a unit's challenge.
+
+    Raises:
+        ProtocolError: The unit did not sign it.
+        Failure: It is another unit's, or that of one in other hands.
+    """
+    challenge = envelope.verify(data, Challenge, unit.key)
     if challenge.unit != unit.unit or challenge.force != charter.force:
         raise Failure(
             f"expected a challenge of {unit.unit} in the hands of {charter.force}, "
             f"found one of {challenge.unit} in the hands of {challenge.force}"
         )
-    signer = keys.signer(arguments.home, Role.TECHNICIAN, passphrase(arguments))  # may ask: before the time is taken
+    return challenge
+
+
+def answer(challenge: Challenge, signer: Signer) -> tuple[datetime, bytes]:
+    """Return this machine's time, and that signed in answer to a challenge."""
     time = now()
-    signed = SignedTime(force=charter.force, unit=unit.unit, challenge=challenge.number, time=time)
-    write_atomically(arguments.out, envelope.sign(signed, [signer]), mode=0o644)
-    text = f"signed {time.isoformat(timespec='seconds')} for {unit.unit}: deliver {arguments.out} to it at once"
-    say(arguments, text, unit=unit.unit, time=time)
-    return OK
+    signed = SignedTime(force=challenge.force, unit=challenge.unit, challenge=challenge.number, time=time)
+    return time, envelope.sign(signed, [signer])

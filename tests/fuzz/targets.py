@@ -11,9 +11,24 @@ import msgspec
 
 from overt.protocol import authority, envelope, evidence, limits, logfile, messages, sealing, topics
 from overt.protocol.authority import Checked
-from overt.protocol.documents import Assurance, Cancellation, Charter, Loan, Order, SignedTime, UnitRef, Watchlist
+from overt.protocol.cable.frames import Framer
+from overt.protocol.cable.network import Network
+from overt.protocol.cable.requests import Question, Reply
+from overt.protocol.cable.talk import Answerer
+from overt.protocol.documents import (
+    Assurance,
+    Cancellation,
+    Charter,
+    Loan,
+    Order,
+    SignedTime,
+    UnitRef,
+    Visit,
+    Watchlist,
+)
 from overt.protocol.errors import ProtocolError
-from overt.protocol.vocabulary import Category, Kind, Role
+from overt.protocol.reports import Greeting
+from overt.protocol.vocabulary import Act, Category, ClockQuality, Kind, Role
 from tests.builders import (
     OFFICERS,
     UNIT,
@@ -31,6 +46,16 @@ NOW = utc_now()
 FORCE, BORROWER = make_force(), make_force("borrower")
 UNIT_REF = UnitRef(unit=UNIT, key=make_party().public)
 ORDER = make_order(FORCE, UNIT_REF)
+GREETING = Greeting(
+    force=FORCE.charter.force,
+    unit=UNIT,
+    key=UNIT_REF.key,
+    session="b" * 64,
+    challenge="c" * 64,
+    sent=NOW,
+    clock=ClockQuality.UNKNOWN,
+    version="1",
+)
 SEEDS: dict[Kind, bytes] = {
     Kind.CHARTER: FORCE.charter_data,
     Kind.ORDER: ORDER.data,
@@ -42,12 +67,28 @@ SEEDS: dict[Kind, bytes] = {
         SignedTime(force=FORCE.charter.force, unit=UNIT, challenge="c" * 64, time=NOW),
         [FORCE[Role.TECHNICIAN].signer],
     ),
+    Kind.VISIT: envelope.sign(
+        Visit(
+            force=FORCE.charter.force,
+            key=GREETING.key,
+            session=GREETING.session,
+            challenge=GREETING.challenge,
+            number=1,
+            act=Act.ENROL,
+            arguments="a" * 64,
+            time=NOW,
+        ),
+        [FORCE[Role.TECHNICIAN].signer],
+    ),
 }
 SIGNERS = {role: FORCE[role].signer for role in Role}
 IDENTITY = sealing.new_identity()[0]
 _PACKETS = [
     msgspec.msgpack.Decoder(union)
-    for union in (messages.FromVision, messages.FromUplink, messages.FromControl, messages.ToVision)
+    for union in (
+        *(messages.FromVision, messages.FromUplink, messages.FromControl, messages.FromConsole, messages.ToVision),
+        *(Question, Reply, Network),
+    )
 ]
 _LONGEST_DETAIL = 1000
 
@@ -61,6 +102,8 @@ def feed(data: bytes) -> None:
     for packet in _PACKETS:
         with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):  # the channel makes one clear error of these
             packet.decode(data)
+    for frame in Framer().feed(data + b"\0"):
+        Answerer().take(frame)
 
 
 def feed_sealed(data: bytes) -> None:
@@ -78,6 +121,7 @@ def judge(data: bytes) -> None:
     _expect_refusal_or(lambda: _lawful_loan(authority.check_loan(data, charter, NOW)))
     _expect_refusal_or(lambda: _lawful_report(authority.check_assurance(data, charter, NOW)))
     _expect_refusal_or(lambda: _lawful_time(authority.check_time(data, charter, UNIT)))
+    _expect_refusal_or(lambda: _lawful_visit(authority.check_visit(data, charter, GREETING)))
 
 
 def _expect_refusal_or(act: Callable[[], object]) -> None:
@@ -145,6 +189,12 @@ def _lawful_report(accepted: Checked[Assurance]) -> None:
 
 def _lawful_time(accepted: Checked[SignedTime]) -> None:
     assert (accepted.document.force, accepted.document.unit) == (FORCE.charter.force, UNIT)
+    assert _signed(accepted.data, Role.TECHNICIAN)
+
+
+def _lawful_visit(accepted: Checked[Visit]) -> None:
+    visit = accepted.document
+    assert (visit.key, visit.session, visit.challenge) == (GREETING.key, GREETING.session, GREETING.challenge)
     assert _signed(accepted.data, Role.TECHNICIAN)
 
 

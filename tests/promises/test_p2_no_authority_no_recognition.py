@@ -20,11 +20,11 @@ from overt.protocol import envelope, sealing
 from overt.protocol.audit import facts_of
 from overt.protocol.authority import Checked
 from overt.protocol.documents import FixedSite, Order, UnitRef, Window
-from overt.protocol.messages import Answer, Inbound
+from overt.protocol.messages import Answer, Inbound, ToControl
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down, Topic
 from overt.protocol.vocabulary import Kind, Refusal, Role, State
-from overt.warden import control
+from overt.runtime.channel import connect
 from tests.builders import (
     FORCE,
     UNIT,
@@ -277,7 +277,7 @@ def test_p2_an_order_without_end_is_refused_before_it_is_read(scene: Scene) -> N
     """A file of a terabyte: a warden that took it in whole would be gone."""
     log, descriptor = len(scene.bench.records()), os.memfd_create("endless")
     os.ftruncate(descriptor, 2**40)
-    with control._connect(scene.bench.run) as channel:
+    with connect(scene.bench.run / "control.sock", ToControl) as channel:
         channel.send(Inbound(topic=str(Topic(force=FORCE, unit=UNIT, leaf=Down.ORDER))), [descriptor])
         answer, _ = channel.receive()
     os.close(descriptor)

@@ -9,8 +9,8 @@ import msgspec
 import pytest
 
 from overt.protocol import envelope, limits, sealing
-from overt.protocol.documents import SignedTime, UnitRef
-from overt.protocol.vocabulary import Category, ClockQuality, Ending, Kind, State
+from overt.protocol.documents import SignedTime, UnitRef, Visit
+from overt.protocol.vocabulary import Act, Category, ClockQuality, Ending, Kind, State
 from overt.runtime import cli
 from tests import builders
 from tests.builders import UNIT, make_cancellation, make_entry, make_force, make_order, make_template, make_watchlist
@@ -20,7 +20,7 @@ FORCE, BORROWER, UNIT_KEY = make_force(), make_force("borrower"), builders.make_
 REF = UnitRef(unit=UNIT, key=UNIT_KEY.public)
 ORDER = make_order(FORCE, REF)
 NOW = builders.utc_now()
-DIGESTS = ("order", "digest", "model", "watchlist", "loan", "head", "log_head", "number", "challenge")
+DIGESTS = ("order", "digest", "model", "watchlist", "loan", "head", "log_head", "number", "challenge", "session")
 FACTS: dict[str, Any] = {
     **dict.fromkeys(DIGESTS, "a" * 64),
     **dict.fromkeys(("sent", "since", "captured", "decided", "published", "erased", "ended", "received"), NOW),
@@ -44,6 +44,9 @@ FACTS: dict[str, Any] = {
     "quality": 0.5,
     "place": builders.SITE,
     "face_px": 40.0,
+    "key": UNIT_KEY.public,
+    "technician": UNIT_KEY.keyid,
+    "version": "1.0",
 }
 """Values for the fields of what units sign; what is not here is a count."""
 
@@ -65,6 +68,22 @@ DOCUMENTS: dict[Kind, tuple[bytes, set[str]]] = {
     Kind.TIME: (
         envelope.sign(
             SignedTime(force="test-force", unit=UNIT, challenge="c" * 64, time=NOW),
+            [FORCE[builders.Role.TECHNICIAN].signer],
+        ),
+        {"technician"},
+    ),
+    Kind.VISIT: (
+        envelope.sign(
+            Visit(
+                force="test-force",
+                key=UNIT_KEY.public,
+                session="a" * 64,
+                challenge="c" * 64,
+                number=0,
+                act=Act.VISIT,
+                arguments="b" * 64,
+                time=NOW,
+            ),
             [FORCE[builders.Role.TECHNICIAN].signer],
         ),
         {"technician"},

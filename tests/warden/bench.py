@@ -21,7 +21,7 @@ from overt.protocol.documents import Entry, Order, UnitRef
 from overt.protocol.reports import Alert, Erasure, Receipt, Status
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import State
-from overt.warden import control
+from overt.runtime import control
 from overt.warden.config import UnitConfig
 from overt.warden.enrolment import make_identity
 from tests.builders import FORCE, SITE, UNIT, Force, make_force, make_order, make_watchlist

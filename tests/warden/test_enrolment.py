@@ -114,9 +114,11 @@ def test_an_identity_is_never_replaced(state: Path) -> None:
 
 def test_an_identity_that_a_power_cut_left_half_made_is_made_anew(state: Path) -> None:
     (state / "identity.json").unlink()
-    before = (state / "keys" / "signing.key").read_bytes()
+    signing = (state / "keys" / "signing.key").read_bytes()
+    tls = (state / "uplink" / "unit.key").read_bytes()
     make_identity(state, UNIT)
-    assert (state / "keys" / "signing.key").read_bytes() != before
+    assert (state / "uplink" / "unit.key").read_bytes() != tls
+    assert (state / "keys" / "signing.key").read_bytes() == signing, "its label may have been printed already"
 
 
 @pytest.mark.parametrize("name", ["", "Unit-1", "a b", "a--b", "-a", "a/b", "../x", "a" * 33, "ünit", "a\n"])
@@ -299,7 +301,8 @@ def test_the_commands_make_an_identity_and_enrol_and_never_print_a_secret(tmp_pa
     assert signing not in said
 
 
-def test_a_warden_on_a_folder_that_is_not_enrolled_ends_with_one_line_and_3(state: Path, tmp_path: Path) -> None:
+def test_a_warden_on_a_folder_that_is_damaged_ends_with_one_line_and_3(state: Path, tmp_path: Path) -> None:
+    (state / "deployments").mkdir()  # that of a unit that was enrolled
     ended = overt_camera("warden", "--state", state, "--run", tmp_path)
     assert (ended.returncode, ended.stderr.count("\n")) == (3, 1)
     assert "overt-camera enrol" in ended.stderr

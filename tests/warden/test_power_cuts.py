@@ -12,7 +12,7 @@ from overt.protocol.reports import Erasure, Receipt
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Kind, Refusal, State
 from overt.runtime.channel import ChannelError
-from overt.warden.control import NoAnswer
+from overt.runtime.control import NoAnswer
 from overt.warden.log_export import export
 from overt.warden.store import Store
 from tests.builders import UNIT, make_cancellation, make_entry, make_watchlist

@@ -9,11 +9,10 @@ from pathlib import Path
 import pytest
 
 from overt.protocol import limits, messages
-from overt.protocol.messages import Ask, Inbound
+from overt.protocol.messages import Ask, Inbound, ToControl
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Refusal, State
-from overt.runtime.channel import ChannelError
-from overt.warden import control
+from overt.runtime.channel import ChannelError, connect
 from tests.builders import make_cancellation
 from tests.warden.bench import Bench
 from tests.warden.test_enrolment import overt_camera
@@ -219,7 +218,7 @@ def test_while_the_broker_is_away_everything_waits_in_the_warden(bench: Bench) -
 
 
 def test_control_is_told_when_a_document_cannot_be_answered(bench: Bench) -> None:
-    with control._connect(bench.run) as channel:
+    with connect(bench.run / "control.sock", ToControl) as channel:
         channel.send(Inbound(topic="overt/v1/other/unit/order"))
         with pytest.raises(ChannelError):
             channel.receive()

@@ -17,6 +17,7 @@ from msgspec import Meta
 
 from overt.protocol import fields as f
 from overt.protocol.vocabulary import (
+    Act,
     CancellationReason,
     ClockQuality,
     Doubt,
@@ -79,6 +80,14 @@ class Event(StrEnum):
     LOAN_UNLAWFUL = "loan.unlawful"
     LOAN_HANDED_BACK = "loan.handed_back"
     STORAGE_RECOVERED = "storage.recovered"
+    TECHNICIAN_CAME = "technician.came"
+    TECHNICIAN_REFUSED = "technician.refused"
+    TECHNICIAN_ACTED = "technician.acted"
+    TECHNICIAN_LEFT = "technician.left"
+    CABLE_LOCKED = "cable.locked"
+    UNIT_IDENTIFIED = "unit.identified"
+    UNIT_ENROLLED = "unit.enrolled"
+    UNIT_DECOMMISSIONED = "unit.decommissioned"
 
 
 class Shape(msgspec.Struct, frozen=True):
@@ -127,6 +136,14 @@ CATALOGUE: dict[Event, Shape] = {
     Event.LOAN_UNLAWFUL: _shape(_A, code=Refusal),
     Event.LOAN_HANDED_BACK: _shape(Operation.ERASURE, loan=f.Digest, undelivered=f.Count, deployments=f.Count),
     Event.STORAGE_RECOVERED: _shape(_C),
+    Event.TECHNICIAN_CAME: _shape(_A, technician=f.KeyId),
+    Event.TECHNICIAN_REFUSED: _shape(_A, code=Refusal),
+    Event.TECHNICIAN_ACTED: _shape(_A, technician=f.KeyId, act=Act),
+    Event.TECHNICIAN_LEFT: _shape(_A, technician=f.KeyId),
+    Event.CABLE_LOCKED: _shape(_A, failures=f.Count),
+    Event.UNIT_IDENTIFIED: _shape(_A, unit=f.Slug),
+    Event.UNIT_ENROLLED: _shape(_A, force=f.Slug, charter=f.Digest, certificate=f.Digest),
+    Event.UNIT_DECOMMISSIONED: _shape(Operation.ERASURE, force=f.Slug | None),
 }
 
 

@@ -21,13 +21,15 @@ from overt.protocol.documents import (
     Order,
     SignedTime,
     UnitRef,
+    Visit,
     Watchlist,
 )
 from overt.protocol.envelope import Envelope
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
+from overt.protocol.reports import Greeting
 from overt.protocol.vocabulary import Kind, Refusal, Role
 
-D = TypeVar("D", Assurance, Charter, Order, Watchlist, Cancellation, Loan, SignedTime)
+D = TypeVar("D", Assurance, Charter, Order, Watchlist, Cancellation, Loan, SignedTime, Visit)
 
 
 class Checked(msgspec.Struct, Generic[D], frozen=True):
@@ -311,6 +313,35 @@ def check_time(data: bytes, charter: Charter, unit: str) -> Checked[SignedTime]:
     if signed.unit != unit:
         raise ProtocolError(Refusal.WRONG_UNIT, f"this time is for the unit {signed.unit}, this is {unit}")
     return Checked(signed, parsed.digest(), data)
+
+
+def check_visit(data: bytes, charter: Charter, greeting: Greeting) -> Checked[Visit]:
+    """Check a technician's word at the cable: signed by that role, for this unit, in the session of this greeting.
+
+    That a number is used once, only the unit knows.
+
+    Raises:
+        ProtocolError: With the rule that is broken.
+    """
+    parsed = envelope.parse(data, Kind.VISIT)
+    _require(parsed, charter, Role.TECHNICIAN)
+    visit = envelope.decode(parsed, Visit)
+    _require_force(visit.force, charter)
+    if visit.key != greeting.key:
+        raise ProtocolError(Refusal.WRONG_UNIT, "this visit is to a unit with another key: begin anew")
+    if (visit.session, visit.challenge) != (greeting.session, greeting.challenge):
+        raise ProtocolError(Refusal.REPLAYED, "this visit was signed for another session: begin anew")
+    return Checked(visit, parsed.digest(), data)
+
+
+def technician_of(data: bytes, charter: Charter) -> str:
+    """Return the id of the technician's key that signed a visit which was checked. The first, where several have.
+
+    Raises:
+        NotAuthorised: None of them did.
+    """
+    signed = _require(envelope.parse(data, Kind.VISIT), charter, Role.TECHNICIAN)
+    return min(envelope.key_id(key) for key in signed)
 
 
 def _require_no_common_key(lender: Charter, borrower: Charter) -> None:

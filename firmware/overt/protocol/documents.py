@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from overt.protocol import fields as f
 from overt.protocol import limits
-from overt.protocol.vocabulary import CancellationReason, Category, Characteristic, Role, UseCase
+from overt.protocol.vocabulary import Act, CancellationReason, Category, Characteristic, Role, UseCase
 
 
 class PublicKey(f.Value, frozen=True, kw_only=True):
@@ -266,3 +266,16 @@ class SignedTime(f.Value, tag="time", frozen=True, kw_only=True):
     unit: f.Slug
     challenge: f.Digest
     time: f.Time
+
+
+class Visit(f.Value, tag="visit", frozen=True, kw_only=True):
+    """A technician's word at the cable: I am here, and this is to be done. It is good for one act in one session."""
+
+    force: f.Slug
+    key: Annotated[f.PublicKeyHex, Meta(description="The unit's, whose greeting it answers")]
+    session: Annotated[f.Digest, Meta(description="Of the fresh keys that encrypt this connection")]
+    challenge: Annotated[f.Digest, Meta(description="The number in the unit's greeting")]
+    number: Annotated[f.Count, Meta(description="0 for the visit itself; each act after it has a higher one")]
+    act: Act
+    arguments: Annotated[f.Digest, Meta(description="SHA-256 of what comes with it")]
+    time: Annotated[f.Time, Meta(description="What the technician's machine takes the time for")]

@@ -15,9 +15,20 @@ from securesystemslib.dsse import Envelope as Dsse
 from securesystemslib.signer import Signature, Signer
 
 from overt.protocol import limits
-from overt.protocol.documents import Assurance, Cancellation, Charter, Loan, Order, SignedTime, Watchlist
+from overt.protocol.documents import Assurance, Cancellation, Charter, Loan, Order, SignedTime, Visit, Watchlist
 from overt.protocol.errors import Malformed, NotAuthorised, ProtocolError
-from overt.protocol.reports import Alert, Challenge, Checkpoint, Erasure, HandBack, Health, Receipt, Status
+from overt.protocol.reports import (
+    Alert,
+    Challenge,
+    Checkpoint,
+    Decommission,
+    Erasure,
+    Greeting,
+    HandBack,
+    Health,
+    Receipt,
+    Status,
+)
 from overt.protocol.vocabulary import Kind, Refusal
 
 Payload = (
@@ -36,6 +47,9 @@ Payload = (
     | Erasure
     | HandBack
     | Challenge
+    | Visit
+    | Greeting
+    | Decommission
 )
 P = TypeVar("P", bound=Payload)
 
@@ -55,6 +69,9 @@ TYPES: dict[Kind, type[Payload]] = {
     Kind.ERASURE: Erasure,
     Kind.HANDBACK: HandBack,
     Kind.CHALLENGE: Challenge,
+    Kind.VISIT: Visit,
+    Kind.GREETING: Greeting,
+    Kind.DECOMMISSION: Decommission,
 }
 KINDS: dict[type[msgspec.Struct], Kind] = {type_: kind for kind, type_ in TYPES.items()}
 """Which struct each kind of envelope carries, and back."""

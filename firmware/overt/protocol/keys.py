@@ -6,6 +6,9 @@ from securesystemslib.signer import CryptoSigner, Signer, SSlibKey
 
 from overt.protocol.envelope import key_id
 
+PRIVATE_BYTES = 32
+"""Of a raw private key."""
+
 
 def new_private() -> bytes:
     """Make a new Ed25519 private key, raw (32 bytes)."""

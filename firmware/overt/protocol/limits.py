@@ -50,3 +50,8 @@ PASSAGE_GAP: Final = timedelta(seconds=4)  # the same entry seen again sooner is
 HEALTH_INTERVAL: Final = timedelta(seconds=2)
 CHECKPOINT_INTERVAL: Final = timedelta(seconds=30)
 CHECKPOINT_KEPT_EVERY: Final = timedelta(hours=1)  # on the unit; and one at the end of each deployment
+
+# At the cable. A signature cannot be guessed, so these are against noise in the log and for the record (U).
+CABLE_FAILURES_MAX: Final = 5  # refused visits in a row, after which the cable is locked; NIST SP 800-63B allows 100
+CABLE_LOCK: Final = timedelta(minutes=10)  # of the unit's uptime: a power cut begins it anew
+CABLE_HELLOS_A_MINUTE: Final = 60  # each costs the unit a signature; a torn cable needs some

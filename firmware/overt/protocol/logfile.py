@@ -16,14 +16,15 @@ from overt.protocol import audit, envelope
 from overt.protocol import fields as f
 from overt.protocol.audit import GENESIS, Record
 from overt.protocol.errors import Malformed, ProtocolError
-from overt.protocol.reports import Checkpoint, Erasure, HandBack, Receipt
+from overt.protocol.reports import Checkpoint, Decommission, Erasure, HandBack, Receipt
 from overt.protocol.vocabulary import ClockQuality, Kind
 
 LINE_MAX_BYTES: Final = 16 * 1024
-Witness = Checkpoint | Erasure | HandBack | Receipt
+Witness = Checkpoint | Decommission | Erasure | HandBack | Receipt
 """What a unit has signed and others have kept, that says how long its log was: none of it may be missing."""
-_WITNESSES: dict[Kind, type[Checkpoint] | type[Erasure] | type[HandBack] | type[Receipt]] = {
+_WITNESSES: dict[Kind, type[Checkpoint] | type[Decommission] | type[Erasure] | type[HandBack] | type[Receipt]] = {
     Kind.CHECKPOINT: Checkpoint,
+    Kind.DECOMMISSION: Decommission,
     Kind.ERASURE: Erasure,
     Kind.HANDBACK: HandBack,
     Kind.RECEIPT: Receipt,

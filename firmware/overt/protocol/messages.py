@@ -9,7 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from overt.protocol import fields as f
-from overt.protocol.vocabulary import Cause, Doubt, Engine
+from overt.protocol.vocabulary import Act, Cause, Doubt, Engine, Refusal
 
 MAX_BYTES = 64 * 1024
 """A packet larger than this is refused."""
@@ -20,7 +20,7 @@ Nanoseconds = Annotated[int, Meta(ge=0, le=2**63 - 1, description="Unix time in 
 class Hello(f.Value, tag="hello", frozen=True, kw_only=True):
     """The first message of a daemon to the warden. The uplink says at whose broker it is."""
 
-    daemon: Literal["vision", "uplink", "control"]
+    daemon: Literal["vision", "uplink", "control", "console"]
     version: f.Line
     model: f.Digest | None = None
     force: f.Slug | None = None
@@ -151,6 +151,40 @@ class AskCheckpoint(f.Value, tag="ask_checkpoint", frozen=True, kw_only=True):
     """The local command line to the warden: sign the head of the log, which is about to be exported. As with `Ask`."""
 
 
+class AskLog(f.Value, tag="ask_log", frozen=True, kw_only=True):
+    """The console to the warden: the log after this record, as many lines as fit. Answered with `Answer`."""
+
+    after: f.Count
+
+
+class Greet(f.Value, tag="greet", frozen=True, kw_only=True):
+    """The console to the warden: somebody is at the cable; sign a greeting. Answered with `Answer`."""
+
+    session: f.Digest
+
+
+class Perform(f.Value, tag="perform", frozen=True, kw_only=True):
+    """The console to the warden: a technician's word, to be checked, logged and, if it is the warden's to do, done.
+
+    What comes with the word is in the memory file. Answered with `Answer` or `Denied`.
+    """
+
+    visit: Annotated[bytes, Meta(max_length=16 * 1024)]
+
+
+class Note(f.Value, tag="note", frozen=True, kw_only=True):
+    """The console to the warden: the technician who is there looks at something. Answered with `Answer` or `Denied`."""
+
+    act: Act
+
+
+class Denied(f.Value, tag="denied", frozen=True, kw_only=True):
+    """The warden to the console: no, and why."""
+
+    code: Refusal
+    detail: f.Line
+
+
 class Answer(f.Value, tag="answer", frozen=True, kw_only=True):
     """The warden to the local command line: a signed report (status, challenge, checkpoint or receipt) as JSON."""
 
@@ -163,6 +197,8 @@ FromUplink = Hello | Delivered | Undeliverable | Link | Inbound
 ToUplink = Publish
 FromControl = Hello | Ask | AskTime | AskCheckpoint | Inbound
 ToControl = Answer
+ToConsole = Answer | Denied
+FromConsole = Hello | Greet | Perform | Note | Ask | AskTime | AskCheckpoint | AskLog | Inbound
 Message = (
     Hello
     | Begin
@@ -182,6 +218,11 @@ Message = (
     | Ask
     | AskTime
     | AskCheckpoint
+    | AskLog
+    | Greet
+    | Perform
+    | Note
+    | Denied
     | Answer
 )
 

@@ -160,4 +160,33 @@ class Challenge(f.Value, tag="challenge", frozen=True, kw_only=True):
     sent: Annotated[f.Time, Meta(description="What the unit takes the time for")]
 
 
-Report = Receipt | Alert | Status | Health | Checkpoint | Erasure | HandBack | Challenge
+class Greeting(f.Value, tag="greeting", frozen=True, kw_only=True):
+    """A unit's first word at the cable: who it is. A blank one has no force yet, and perhaps no name."""
+
+    force: f.Slug | None
+    unit: f.Slug | None
+    key: f.PublicKeyHex
+    session: Annotated[f.Digest, Meta(description="Of the fresh keys that encrypt this connection")]
+    challenge: Annotated[f.Digest, Meta(description="Random; what a technician signs names it")]
+    sent: Annotated[f.Time, Meta(description="What the unit takes the time for")]
+    clock: ClockQuality
+    version: f.Line
+    locked_s: Annotated[f.Count, Meta(description="After too many failures: seconds until a visit is let in")] = 0
+    decommissioned: Annotated[bool, Meta(description="It keeps the certificate of its own erasure")] = False
+
+
+class Decommission(f.Value, tag="decommission", frozen=True, kw_only=True):
+    """The unit's last word: its keys, its force's papers and its log are gone. Signed before its key was destroyed."""
+
+    force: f.Slug | None
+    unit: f.Slug | None
+    key: f.PublicKeyHex
+    technician: f.KeyId
+    erased: f.Time
+    clock: ClockQuality
+    orders: Annotated[f.Count, Meta(description="Deployments that it had known; each has its erasure certificate")]
+    log_position: f.Count
+    log_head: f.Digest
+
+
+Report = Receipt | Alert | Status | Health | Checkpoint | Erasure | HandBack | Challenge | Greeting | Decommission

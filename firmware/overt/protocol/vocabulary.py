@@ -14,6 +14,9 @@ class Kind(StrEnum):
     ASSURANCE = "assurance"
     TIME = "time"
     CHALLENGE = "challenge"
+    VISIT = "visit"
+    GREETING = "greeting"
+    DECOMMISSION = "decommission"
     RECEIPT = "receipt"
     ERASURE = "erasure"
     HANDBACK = "handback"
@@ -21,6 +24,24 @@ class Kind(StrEnum):
     ALERT = "alert"
     STATUS = "status"
     HEALTH = "health"
+
+
+class Act(StrEnum):
+    """What a technician does at a unit, over the cable."""
+
+    VISIT = "visit"
+    IDENTIFY = "identify"
+    ENROL = "enrol"
+    NETWORK = "network"
+    DELIVER = "deliver"
+    TIME = "time"
+    STATUS = "status"
+    DIAGNOSE = "diagnose"
+    LOG = "log"
+    AIM = "aim"
+    TEST = "test"
+    UPDATE = "update"
+    DECOMMISSION = "decommission"
 
 
 class Role(StrEnum):
@@ -172,6 +193,8 @@ class Refusal(StrEnum):
     NO_ASSURANCE = "no_assurance"
     NO_ORDER = "no_order"
     BUSY = "busy"
+    LOCKED = "locked"
+    NO_VISIT = "no_visit"
 
 
 class ClockQuality(StrEnum):

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import msgspec
 
+from overt.protocol.code import unit_code
 from overt.protocol.documents import FixedSite
 from overt.protocol.reports import Receipt, Status
 from overt.protocol.sentences import SENTENCES
@@ -18,7 +19,7 @@ from overt.warden import log_command
 
 _STATE, _RUN = Path("/var/lib/overt"), Path("/run/overt")
 _COOLING = ("full effort", "looks for faces less often", "looks for faces half as often", "too hot to recognise")
-_USERS = {"vision": "overt-vision", "uplink": "overt-uplink"}
+_USERS = {"vision": "overt-vision", "uplink": "overt-uplink", "console": "overt-console"}
 
 
 def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
@@ -172,6 +173,7 @@ def _warden(arguments: argparse.Namespace) -> int:
         run=arguments.run,
         vision_uids=_uids("vision", arguments.vision_user),
         uplink_uids=_uids("uplink", arguments.uplink_user),
+        console_uids=_uids("console", arguments.console_user),
     )
     return service.run(settings, fitted)
 
@@ -195,6 +197,7 @@ def _identity(arguments: argparse.Namespace) -> int:
     except enrolment.EnrolmentError as error:
         raise Failure(str(error), BAD_INPUT) from error
     _say(f"unit {identity.unit}, key {identity.key}")
+    _say(f"code, for its label: {unit_code(identity.key)}")
     _say(f"for the force: {arguments.state / 'identity.json'} and {arguments.state / 'uplink' / 'unit.csr'}")
     return OK
 
@@ -238,7 +241,7 @@ def _site(arguments: argparse.Namespace) -> FixedSite | None:
 
 
 def _status(arguments: argparse.Namespace) -> int:
-    from overt.warden import control  # noqa: PLC0415 - for this command alone
+    from overt.runtime import control  # noqa: PLC0415 - for this command alone
 
     try:
         status, _ = control.ask_status(arguments.run)
@@ -277,7 +280,7 @@ def status_lines(status: Status) -> list[str]:
 
 
 def _deliver(arguments: argparse.Namespace) -> int:
-    from overt.warden import control  # noqa: PLC0415 - for this command alone
+    from overt.runtime import control  # noqa: PLC0415 - for this command alone
 
     try:
         data = control.read_document(arguments.file)
@@ -294,7 +297,7 @@ def _deliver(arguments: argparse.Namespace) -> int:
 
 
 def _challenge(arguments: argparse.Namespace) -> int:
-    from overt.warden import control  # noqa: PLC0415 - for this command alone
+    from overt.runtime import control  # noqa: PLC0415 - for this command alone
 
     try:
         challenge, signed = control.ask_time(arguments.run)

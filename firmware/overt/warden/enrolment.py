@@ -113,7 +113,7 @@ def make_identity(state: Path, unit: str) -> Identity:
 def _write_identity(state: Path, unit: str) -> Identity:
     for folder in (state / "keys", state / "uplink"):
         folder.mkdir(mode=0o700, exist_ok=True)
-    signing = keys.new_private()
+    signing = _signing_key(state)
     storage, _ = sealing.new_identity()
     tls = ec.generate_private_key(ec.SECP256R1())
     write_atomically(state / "keys" / "signing.key", signing)
@@ -126,6 +126,15 @@ def _write_identity(state: Path, unit: str) -> Identity:
     identity = Identity(unit=unit, key=keys.public_of(signing))
     write_atomically(state / "identity.json", msgspec.json.encode(identity), 0o644)
     return identity
+
+
+def _signing_key(state: Path) -> bytes:
+    """Return the signing key that a blank unit has made already, or a new one."""
+    try:
+        kept = (state / "keys" / "signing.key").read_bytes()
+    except FileNotFoundError:
+        return keys.new_private()
+    return kept if len(kept) == keys.PRIVATE_BYTES else keys.new_private()
 
 
 def enrol(state: Path, papers: Papers, fitted: Fitted, broker: tuple[str, int], now: datetime) -> Charter:
@@ -147,34 +156,49 @@ def enrol(state: Path, papers: Papers, fitted: Fitted, broker: tuple[str, int], 
     """
     try:
         with alone(state):
-            identity = _identity_in(state)
-            charter = _checked_charter(state, papers.charter, now)
-            owner = _owner(state) or charter.force
-            _check_certificate(state, papers, identity.unit, now)
-            _check_nothing_in_hand(state)
-            config = UnitConfig(
-                unit=identity.unit,
-                force=owner,
-                site=fitted.site,
-                indicator=fitted.lamp,
-                gps=fitted.gps,
-                tamper=fitted.tamper,
-            )
-            host, port = broker
-            link = Broker(unit=identity.unit, force=charter.force, host=host, port=port)
-            write_atomically(state / "uplink" / "ca.pem", papers.authority, 0o644)
-            write_atomically(state / "uplink" / "unit.crt", papers.certificate, 0o644)
-            write_atomically(state / "uplink" / "uplink.json", msgspec.json.encode(link), 0o644)
-            write_atomically(_charter_file(state), papers.charter, 0o644)
-            write_atomically(state / "unit.json", msgspec.json.encode(config), 0o644)
-            return charter
+            return install(state, papers, fitted, broker, now)
     except VaultError as error:
         raise EnrolmentError(str(error)) from error
     except OSError as error:
         raise EnrolmentError(f"cannot write the enrolment into {state}: {error.strerror or error}") from error
 
 
-def _identity_in(state: Path) -> Identity:
+def install(state: Path, papers: Papers, fitted: Fitted, broker: tuple[str, int], now: datetime) -> Charter:
+    """Do what `enrol` does, for one who holds the state folder already.
+
+    Raises:
+        EnrolmentError: Something does not fit; nothing was changed.
+        OSError: It could not be written.
+    """
+    identity = read_identity(state)
+    charter = _checked_charter(state, papers.charter, now)
+    owner = _owner(state) or charter.force
+    _check_certificate(state, papers, identity.unit, now)
+    _check_nothing_in_hand(state)
+    config = UnitConfig(
+        unit=identity.unit,
+        force=owner,
+        site=fitted.site,
+        indicator=fitted.lamp,
+        gps=fitted.gps,
+        tamper=fitted.tamper,
+    )
+    host, port = broker
+    link = Broker(unit=identity.unit, force=charter.force, host=host, port=port)
+    write_atomically(state / "uplink" / "ca.pem", papers.authority, 0o644)
+    write_atomically(state / "uplink" / "unit.crt", papers.certificate, 0o644)
+    write_atomically(state / "uplink" / "uplink.json", msgspec.json.encode(link), 0o644)
+    write_atomically(_charter_file(state), papers.charter, 0o644)
+    write_atomically(state / "unit.json", msgspec.json.encode(config), 0o644)
+    return charter
+
+
+def read_identity(state: Path) -> Identity:
+    """Return the identity in a state folder.
+
+    Raises:
+        EnrolmentError: There is none, or it is damaged.
+    """
     try:
         return msgspec.json.decode((state / "identity.json").read_bytes(), type=Identity)
     except FileNotFoundError:

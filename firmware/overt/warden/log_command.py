@@ -33,7 +33,8 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]", state: Path, ru
 
 
 def _export(arguments: argparse.Namespace) -> int:
-    from overt.warden import control, log_export  # noqa: PLC0415 - for this command alone
+    from overt.runtime import control  # noqa: PLC0415 - for this command alone
+    from overt.warden import log_export  # noqa: PLC0415 - for this command alone
 
     try:
         control.ask_checkpoint(arguments.run)

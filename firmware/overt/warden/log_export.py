@@ -15,10 +15,11 @@ from overt.runtime.files import write_atomically
 from overt.warden.enrolment import Identity
 
 _EVERYTHING = """
-SELECT position, 0 AS kind, time, clock, operation, event, facts, previous, hash, NULL FROM audit
-UNION ALL SELECT position, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, signed FROM checkpoints
+SELECT position, 0 AS kind, time, clock, operation, event, facts, previous, hash, NULL FROM audit WHERE position > ?1
+UNION ALL SELECT position, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, signed FROM checkpoints WHERE position > ?1
 ORDER BY 1, 2
 """
+_PAGE_BYTES = 24 * 1024
 
 
 class ExportProblem(Exception):
@@ -63,6 +64,25 @@ def export(state: Path, out: Path, now: datetime) -> Exported:
     return Exported(records, sealed)
 
 
+def page(state: Path, after: int, now: datetime) -> bytes:
+    """Return the lines after a record, whole records with their checkpoints, as many as go into one message.
+
+    Args:
+        state: The unit's state folder.
+        after: The last record that is there already; 0 to begin, with the header.
+        now: The time.
+
+    Raises:
+        ExportProblem: There is no unit, or its log cannot be read.
+    """
+    lines = bytearray(logfile.encode(_header(state, now)) if after == 0 else b"")
+    for line in _lines(state / "warden.db", after):
+        if isinstance(line, Record) and len(lines) > _PAGE_BYTES:
+            break
+        lines += logfile.encode(line)
+    return bytes(lines)
+
+
 def _header(state: Path, now: datetime) -> Header:
     try:
         identity = msgspec.json.decode((state / "identity.json").read_bytes(), type=Identity)
@@ -71,11 +91,11 @@ def _header(state: Path, now: datetime) -> Header:
     return Header(unit=identity.unit, key=identity.key, exported=now)
 
 
-def _lines(path: Path) -> Iterator[Record | Seal]:
-    """Yield records and checkpoints in one pass over one snapshot, so that the warden can go on writing."""
+def _lines(path: Path, after: int = 0) -> Iterator[Record | Seal]:
+    """Yield records and checkpoints after a position in one pass over one snapshot: the warden can go on writing."""
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            for position, kind, *written, signed in database.execute(_EVERYTHING):
+            for position, kind, *written, signed in database.execute(_EVERYTHING, (after,)):
                 yield Seal(envelope=signed.decode()) if kind else Record(position, *written)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise ExportProblem(f"cannot read the log in {path}: {error}; keep the state folder as evidence") from error

@@ -46,6 +46,11 @@ class Peer:
             return False
         return True
 
+    @property
+    def is_here(self) -> bool:
+        """Whether somebody is connected."""
+        return self._channel is not None
+
     def hang_up(self) -> None:
         """End the connection, if there is one."""
         if self._channel is not None:
@@ -87,6 +92,7 @@ class Peers:
         self._selector = selectors.DefaultSelector()
         self._listeners: list[Listener] = []
         self._seats: list[Peer] = []
+        self._guests: list[Peer] = []
 
     def seat(
         self,
@@ -113,6 +119,7 @@ class Peers:
         receives: Any,  # noqa: ANN401 - a union of messages
         uids: frozenset[int],
         handle: Callable[[Peer, Any, list[int]], None],
+        gone: Callable[[Peer], None] = lambda _: None,
     ) -> None:
         """Listen for any number of processes.
 
@@ -122,7 +129,8 @@ class Peers:
         """
 
         def came(channel: Channel[Any]) -> None:
-            peer = Peer(name, self._selector, lambda: None)
+            peer = Peer(name, self._selector, lambda: gone(peer))
+            self._guests = [guest for guest in self._guests if guest.is_here] + [peer]
             peer.take(channel, lambda message, files: handle(peer, message, files))
 
         self._listen(name, receives, uids, came)
@@ -139,7 +147,7 @@ class Peers:
         """Stop listening and hang up."""
         for listener in self._listeners:
             listener.close()
-        for peer in self._seats:
+        for peer in (*self._seats, *self._guests):
             peer.hang_up()
 
     def _listen(self, name: str, receives: Any, uids: frozenset[int], came: Callable[[Channel[Any]], None]) -> None:  # noqa: ANN401 - a union of messages

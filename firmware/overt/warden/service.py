@@ -19,6 +19,7 @@ from overt.protocol.messages import (
     Cleared,
     Delivered,
     Effort,
+    FromConsole,
     FromControl,
     FromUplink,
     FromVision,
@@ -39,15 +40,20 @@ from overt.runtime.channel import ChannelError
 from overt.runtime.cli import OK, UNAVAILABLE, Failure
 from overt.runtime.memory import harden_process
 from overt.runtime.notify import notify
+from overt.warden import decommission
+from overt.warden.cable_desk import CableDesk
 from overt.warden.carrier import Carrier
 from overt.warden.database import StorageCorrupt, StorageFailed
 from overt.warden.devices import Devices
+from overt.warden.households import EnrolledHouse, Reports, is_blank
+from overt.warden.inbound import read_document
 from overt.warden.peers import Peer, Peers
+from overt.warden.reception import Reception
 from overt.warden.store import Store
 from overt.warden.timers import Timers
 from overt.warden.unit import Unit
 from overt.warden.vault import Vault, VaultError, alone
-from overt.warden.watchlist import SEALED_MAX_BYTES
+from overt.warden.visitors import Visitors
 
 _TICK_S = 0.2
 _STATUS_S = 10.0
@@ -63,10 +69,11 @@ class Settings:
     run: Path = Path("/run/overt")
     vision_uids: frozenset[int] = field(default_factory=lambda: frozenset({0, os.geteuid()}))
     uplink_uids: frozenset[int] = field(default_factory=lambda: frozenset({0, os.geteuid()}))
+    console_uids: frozenset[int] = field(default_factory=lambda: frozenset({0, os.geteuid()}))
 
 
 def run(settings: Settings, devices: Callable[[Vault], Devices]) -> int:
-    """Run the warden until it is told to stop.
+    """Run the warden until it is told to stop. A unit that a technician enrols or erases begins anew within it.
 
     Args:
         settings: Where and with whom.
@@ -77,15 +84,29 @@ def run(settings: Settings, devices: Callable[[Vault], Devices]) -> int:
     """
     harden_process()
     try:
-        with alone(settings.state):
-            vault = Vault(settings.state)
-            store = Store(settings.state / "warden.db")
-            with contextlib.closing(devices(vault)) as parts:
-                return Service(settings, vault, store, parts).run()
+        goes_on = True
+        while goes_on:
+            with alone(settings.state):
+                if decommission.finish(settings.state):
+                    log.event("unit.erased")
+            if is_blank(settings.state):
+                goes_on = Reception(settings.state, settings.run, settings.console_uids).run()
+            else:
+                goes_on = _work(settings, devices)
+        return OK
     except OSError as error:
         raise Failure(f"cannot use {settings.state}: {error.strerror or error}", UNAVAILABLE) from error
     except (VaultError, StorageCorrupt, StorageFailed, ChannelError) as error:
         raise Failure(str(error), UNAVAILABLE) from error
+
+
+def _work(settings: Settings, devices: Callable[[Vault], Devices]) -> bool:
+    """Run an enrolled unit; return whether it has become something else."""
+    with alone(settings.state):
+        vault = Vault(settings.state)
+        store = Store(settings.state / "warden.db")
+        with contextlib.closing(devices(vault)) as parts:
+            return Service(settings, vault, store, parts).run()
 
 
 class Service:
@@ -106,14 +127,17 @@ class Service:
             "uplink", FromUplink, settings.uplink_uids, self._from_uplink, self._uplink_gone
         )
         self._peers.desk("control", FromControl, own, self._from_control)
+        self._house = EnrolledHouse(settings.state, vault, store, self.unit, devices.clock)
+        self._cable = CableDesk(Visitors(self._house, store), settings.state, Reports(self.unit))
+        self._peers.desk("console", FromConsole, settings.console_uids, self._from_console, self._cable.gone)
 
-    def run(self) -> int:
-        """Serve until SIGTERM or SIGINT."""
+    def run(self) -> bool:
+        """Serve until SIGTERM or SIGINT, or until the unit is to begin anew; return whether it is."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         # A signal must wake `select` up: its number is written to this pipe.
         read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(write_end)
+        before = signal.set_wakeup_fd(write_end)
         self._peers.watch(read_end, lambda: os.read(read_end, 64))
         self.unit.wake()
         footprint.settle()
@@ -124,10 +148,13 @@ class Service:
         timers.every(_STATUS_S, self.unit.announce_status)
         timers.every(limits.CHECKPOINT_INTERVAL.total_seconds(), self._checkpoint)
         timers.every(_EXPIRY_S, self._expire)
-        while self._running:
+        while self._running and not self._house.over:
             self._turn(timers.due_in(), timers)
         self._leave()
-        return OK
+        signal.set_wakeup_fd(before)
+        os.close(read_end)
+        os.close(write_end)
+        return self._running
 
     def _turn(self, seconds: float, timers: Timers | None = None) -> None:
         """Wait, and do what there is to do. Storage that fails meanwhile stops recognition, not the loop."""
@@ -240,6 +267,12 @@ class Service:
         else:
             peer.send(Answer(report=report))
 
+    def _from_console(self, peer: Peer, message: FromConsole, descriptors: list[int]) -> None:
+        with self.unit.journal.guard("answer at the cable"):
+            answer = self._cable.answer(peer, message, descriptors)
+            if answer is not None:
+                peer.send(answer)
+
     # Time and end
 
     def _tick(self) -> None:
@@ -270,19 +303,3 @@ class Service:
         self._peers.close()
         self._store.close()
         log.event("warden.stopped")
-
-
-def read_document(descriptors: list[int]) -> bytes | None:
-    """Read a document out of the one memory file that came with a message; None when that is not what came.
-
-    Of one that is too large so much is read as shows it.
-    """
-    if len(descriptors) != 1:
-        log.event("document.without_file", "warning", files=len(descriptors))
-        return None
-    try:
-        size = min(os.fstat(descriptors[0]).st_size, SEALED_MAX_BYTES + 1)
-        return os.pread(descriptors[0], size, 0)
-    except OSError as error:
-        log.event("document.unreadable", "warning", detail=str(error))
-        return None

@@ -196,3 +196,31 @@ class Store(Outbox):
             " DO UPDATE SET version = max(version, excluded.version)",
             (force, version),
         )
+
+    # The cable, and the end
+
+    def cable_failures(self) -> int:
+        """Return how many visits in a row were refused.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        rows = self._read("SELECT failures FROM cable WHERE id = 1")
+        return int(rows[0][0]) if rows else 0
+
+    def count_cable_failures(self, failures: int) -> None:
+        """Remember how many visits in a row were refused.
+
+        Raises:
+            StorageFailed: It could not be made durable.
+        """
+        with self._transaction():
+            self._db.execute("INSERT OR REPLACE INTO cable VALUES (1, ?)", (failures,))
+
+    def orders_known(self) -> int:
+        """Return under how many orders the unit has worked, or was told that they are cancelled.
+
+        Raises:
+            StorageFailed: It cannot be read.
+        """
+        return int(self._read("SELECT COUNT(*) FROM deployments")[0][0])

@@ -1,0 +1,1 @@
+"""The technician's commands at a unit, over a serial cable."""

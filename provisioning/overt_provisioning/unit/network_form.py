@@ -1,0 +1,90 @@
+"""The form of a unit's network settings: TOML, one `[[ways]]` for each way to the network, the best first."""
+
+import tomllib
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from overt.protocol.cable.network import Network, without_secrets
+from overt.runtime.cli import Failure
+from overt_provisioning.unit.asking import Person
+
+_FILE: Final = "file:"
+BLANK: Final = """\
+# How a unit gets to its network: one [[ways]] for each way, the best first. Take away what does not apply.
+# These settings hold passwords: keep this file where nobody else reads it, and delete it when it has been sent.
+
+[[ways]]
+type = "ethernet"
+# An address by hand; without this the network gives one:
+# fixed = { address = "192.0.2.7/24", gateway = "192.0.2.1", name_servers = ["192.0.2.53"] }
+# 802.1X. The authority is that of the network's own certificate, server the name in it:
+# login = { identity = "unit-1", password = "…", authority = "file:radius-ca.pem", server = "radius.force.example" }
+
+# [[ways]]
+# type = "wifi"
+# ssid = "Force cameras"
+# passphrase = "…"          # or login = { … } as above; an open network is not taken
+
+# [[ways]]
+# type = "mobile"
+# apn = "iot.operator.example"
+# pin = "0000"              # of the SIM, if it has one
+"""
+
+
+def read(path: Path) -> Network:
+    """Read a form.
+
+    Raises:
+        Failure: It is none, or something in it is not right. No value of it is repeated: it may be a password.
+        OSError: It cannot be read.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        ways = found.get("ways")
+        for way in ways if isinstance(ways, list) else []:
+            _read_authority(way, path.parent)
+        return msgspec.convert(found, Network)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise Failure(f"expected TOML in {path}, found something else") from error
+    except msgspec.ValidationError as error:
+        raise Failure(f"{path}: {error}") from error
+
+
+def shown(network: Network) -> list[dict[str, Any]]:
+    """Return what may be shown of the settings."""
+    return [without_secrets(way) for way in network.ways]
+
+
+def _read_authority(way: Any, folder: Path) -> None:  # noqa: ANN401 - not checked yet
+    login = way.get("login") if isinstance(way, dict) else None
+    named = login.get("authority") if isinstance(login, dict) else None
+    if isinstance(login, dict) and isinstance(named, str) and named.startswith(_FILE):
+        login["authority"] = (folder / named.removeprefix(_FILE)).read_text(encoding="ascii", errors="replace")
+
+
+def ask(person: Person) -> Network | None:
+    """Ask for one way to the network; None to leave it as it is. More, and 802.1X, are for the form.
+
+    Raises:
+        Failure: What was typed is no way to a network, or nobody answers.
+    """
+    options = ["As it is set up already, or by a form", "By an Ethernet cable", "By Wi-Fi", "By a mobile network"]
+    match person.choose("How does the unit reach its network?", options):
+        case 1:
+            way: dict[str, Any] = {"type": "ethernet"}
+        case 2:
+            way = {"type": "wifi", "ssid": person.ask("The network's name")}
+            way["passphrase"] = person.ask_unseen("Its passphrase (8 to 63 characters, not shown)")
+        case 3:
+            way = {"type": "mobile", "apn": person.ask("The access point name (APN)")}
+            pin = person.ask_unseen("The SIM's PIN, or nothing (not shown)")
+            way |= {"pin": pin} if pin else {}
+        case _:
+            return None
+    try:
+        return msgspec.convert({"ways": [way]}, Network)
+    except msgspec.ValidationError as error:
+        raise Failure(f"that is no way to a network: {error}") from error
