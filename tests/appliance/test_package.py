@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "firmware" / "systemd"
 HANDED_OVER = "/tmp/overt.deb"  # noqa: S108 - inside the clean system
-DAEMONS = ("warden", "vision", "uplink")
+DAEMONS = ("warden", "vision", "uplink", "console@")
 BASE = "systemd,udev,python3,libgomp1,dbus,systemd-sysv"
 
 
@@ -25,13 +25,14 @@ def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[
 def test_p10_a_daemon_is_exposed_to_little(daemon: str, tmp_path: Path) -> None:
     """Two of ten, by systemd's own reckoning."""
     text = (UNITS / f"overt-{daemon}.service").read_text()
-    unit = tmp_path / f"overt-{daemon}.service"  # the program and the credentials are not on this machine
+    instance = "ttyGS0" if daemon.endswith("@") else ""
+    unit = tmp_path / f"overt-{daemon}{instance}.service"  # the program and the credentials are not on this machine
     unit.write_text(text.replace("/usr/bin/overt-camera", "/bin/true"))
     done = run("systemd-analyze", "security", "--offline=true", "--threshold=20", unit)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-@pytest.mark.parametrize("daemon", ["vision", "warden"])
+@pytest.mark.parametrize("daemon", ["vision", "warden", "console@"])
 def test_p1_who_sees_or_holds_keys_has_no_network(daemon: str) -> None:
     lines = (UNITS / f"overt-{daemon}.service").read_text().splitlines()
     assert "PrivateNetwork=yes" in lines
@@ -123,8 +124,9 @@ def test_it_installs_cleanly_and_works_without_anything_from_outside(package: Pa
     assert other.returncode != 0, "vision cannot read the warden's keys"
     assert inside(debian, "dpkg", "--verify", "overt-camera").stdout == ""
     wants = {path.name for path in (debian / "etc/systemd/system/multi-user.target.wants").iterdir()}
-    assert {"overt-warden.service", "overt-vision.service", "overt-uplink.path"} <= wants
-    loaded = inside(debian, "systemd-analyze", "verify", "overt-warden.service", "overt-vision.service")
+    assert {"overt-warden.service", "overt-vision.service", "overt-uplink.path", "overt-network.path"} <= wants
+    units = ("overt-warden.service", "overt-vision.service", "overt-console@ttyGS0.service", "overt-network.service")
+    loaded = inside(debian, "systemd-analyze", "verify", *units)
     assert "Unknown" not in loaded.stderr, "every setting is known to this systemd"
 
 

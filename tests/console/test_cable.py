@@ -17,10 +17,11 @@ from overt.protocol.cable.talk import Asker
 from overt.protocol.documents import UnitRef
 from overt.protocol.reports import Status
 from overt.protocol.topics import Down
-from overt.protocol.vocabulary import Act, ClockQuality, Doubt, Role, State
+from overt.protocol.vocabulary import Act, ClockQuality, Doubt, Kind, Role, State
 from overt.runtime.cli import NEGATIVE, UNAVAILABLE, Failure
 from overt.runtime.line import Line
-from overt_provisioning.unit.handing import fetch_log, hand, tell_time
+from overt_provisioning.unit.fetching import fetch_log, fetch_receipts
+from overt_provisioning.unit.handing import hand, tell_time
 from overt_provisioning.unit.session import Session, UnitSaysNo
 from overt_provisioning.unit.trust import Judge, Known
 from overt_provisioning.unit.wire import Patience
@@ -148,6 +149,7 @@ def test_no_cable_at_all_is_one_clear_sentence(unit: Enrolled) -> None:
         status_of(session)
 
 
+@pytest.mark.slow
 def test_a_unit_that_is_off_is_one_clear_sentence(unit: Enrolled) -> None:
     unit.cable.fault = lambda data, to_unit: b""  # noqa: ARG005 - nothing arrives
     with unit.session(unit.technician, patience=SHORT) as session, pytest.raises(Failure, match="nothing answers at"):
@@ -164,7 +166,10 @@ def noise(data: bytes, to_unit: bool) -> bytes:
 
 @pytest.mark.parametrize(
     ("fault", "words"),
-    [(boot_log, "found a console that prints text .*raspberrypi login"), (noise, "found noise.*--baud")],
+    [
+        (boot_log, "found a console that prints text .*raspberrypi login"),
+        pytest.param(noise, "found noise.*--baud", marks=pytest.mark.slow),
+    ],
 )
 def test_a_wrong_cable_is_named(unit: Enrolled, fault: object, words: str) -> None:
     unit.cable.fault = fault  # type: ignore[assignment]  # one of the two above
@@ -279,7 +284,7 @@ def test_a_console_that_is_started_anew_in_the_middle_is_waited_for(own: Enrolle
     with own.session(own.technician) as session:
         status_of(session)
         own.console.kill()
-        own.start_console()
+        own.start_console()()
         assert status_of(session).state is State.IDLE
 
 
@@ -368,6 +373,10 @@ def test_a_whole_deployment_goes_over_the_cable(unit: Enrolled) -> None:
             session.ask("decommission", farewell, Act.DECOMMISSION)
         assert hand(session, Down.CANCEL, make_cancellation(unit.force, order.digest))[0].accepted
         assert status_of(session).state is State.IDLE
+        kept = fetch_receipts(session)
+    certificates = [data for data in kept if envelope.parse(data).kind is Kind.ERASURE]
+    assert unit.bench.erasure_in(certificates[-1]).order == order.digest
+    assert signed in kept
     assert taken.finding.is_whole
     assert unit.bench.left_of_deployments() == []
 

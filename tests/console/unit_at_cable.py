@@ -45,18 +45,24 @@ class AtCable:
         self.since = 0
         self._processes: list[subprocess.Popen[bytes]] = []
 
-    def start_console(self) -> None:
+    def start_console(self) -> Callable[[], None]:
+        """Start it; what is returned waits until it is there."""
         command = [PROGRAM, "console", "--port", str(self.cable.unit), "--run", str(self.run)]
-        self.console = self.launch([*command, "--spool", str(self.spool)], self.console_log, b"console.line_open")
+        command += ["--spool", str(self.spool)]
+        self.console, ready = self.launch(command, self.console_log, b"console.line_open")
+        return ready
 
-    def launch(self, command: list[str], log: Path, sign: bytes) -> subprocess.Popen[bytes]:
+    def launch(self, command: list[str], log: Path, sign: bytes) -> tuple[subprocess.Popen[bytes], Callable[[], None]]:
         before = log.stat().st_size if log.exists() else 0
         with log.open("ab") as file:
             process = subprocess.Popen(command, cwd=ROOT, stdout=file, stderr=file)
         self._processes.append(process)
-        self.wait_until(lambda: sign in log.read_bytes()[before:] or process.poll() is not None)
-        assert process.poll() is None, log.read_text()
-        return process
+
+        def ready() -> None:
+            self.wait_until(lambda: sign in log.read_bytes()[before:] or process.poll() is not None)
+            assert process.poll() is None, log.read_text()
+
+        return process, ready
 
     def wait_until(self, true: Callable[[], bool], seconds: float = 15.0) -> None:
         deadline = time.monotonic() + seconds
@@ -95,8 +101,9 @@ class Enrolled(AtCable):
         Known(self.home).keep(self.bench.ref.unit, self.bench.ref.key)
 
     def start(self) -> None:
+        ready = self.start_console()
         self.bench.start()
-        self.start_console()
+        ready()
 
     def events(self) -> list[tuple[str, dict[str, Any]]]:
         return [(record.event, json.loads(record.facts)) for record in self.bench.records()]
@@ -133,12 +140,10 @@ class Blank(AtCable):
         self.technician = technician_of(self.force)
 
     def start(self) -> None:
-        self.start_warden()
-        self.start_console()
-
-    def start_warden(self) -> None:
         command = [PROGRAM, "warden", "--state", str(self.state), "--run", str(self.run)]
-        self.warden = self.launch(command, self.warden_log, b"warden.ready")
+        self.warden, ready = self.launch(command, self.warden_log, b"warden.ready")
+        self.start_console()()
+        ready()
 
     def end(self) -> None:
         super().end()

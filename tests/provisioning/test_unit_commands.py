@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -239,3 +240,25 @@ def test_without_a_port_the_one_that_is_there_is_used() -> None:
         ports.find(None, [])
     with pytest.raises(cli.Failure, match=r"several serial ports are here: /dev/ttyUSB0 \(USB serial\), /dev/ttyUSB1"):
         ports.find(None, [two, Port("/dev/ttyUSB1", "USB serial")])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("after_s", [0.05, 0.15, 0.25, 0.4, 0.6])
+def test_enrolling_goes_on_after_the_units_power_was_cut(bench: Bench, after_s: float) -> None:
+    def cut() -> None:
+        bench.unit.warden.kill()
+        bench.unit.console.kill()
+        bench.unit.warden.wait()
+        bench.unit.start()
+
+    code = bench.code
+    power = threading.Timer(after_s, cut)
+    power.start()
+    try:
+        given = ("--unit", UNIT, "--broker", "localhost:8883", *SITE, "--code", code, "--json")
+        said = bench.at_unit("enrol", *given)
+    finally:
+        power.join()
+    assert said.code == cli.OK, said
+    assert bench.at_unit("status", "--json").json["greeting"]["unit"] == UNIT
+    assert unit_code(bench.known.key) == code

@@ -1,6 +1,9 @@
 """Technicians at a unit's cable, as the warden sees them: no line, no console, only words."""
 
 import secrets
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -197,3 +200,21 @@ def test_a_code_is_read_as_people_write_it_and_is_no_other_keys() -> None:
     assert same_code(f" {code.lower().replace('-', ' ').replace('0', 'o').replace('1', 'l')} ", key)
     assert not same_code(code, other)
     assert not same_code("", key)
+
+
+def test_a_blank_unit_says_so_to_the_local_command_line(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    program = Path(sys.executable).with_name("overt-camera")
+    with tempfile.TemporaryDirectory(prefix="overt-test-") as run:
+        command = [program, "warden", "--state", tmp_path / "state", "--run", run]
+        warden = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        try:
+            assert warden.stderr
+            assert "warden.ready" in warden.stderr.readline()
+            asked = subprocess.run([program, "status", "--run", run], capture_output=True, text=True, check=False)
+        finally:
+            warden.terminate()
+            warden.communicate(timeout=10)
+    assert warden.returncode == 0
+    assert (asked.returncode, asked.stdout) == (3, "")
+    assert "this unit is blank: enrol it first" in asked.stderr

@@ -8,7 +8,7 @@ import msgspec
 from overt.console.registry import Counter, Handed, NotDone, Registry, Request, encoded
 from overt.protocol import envelope, limits
 from overt.protocol.cable import requests
-from overt.protocol.cable.requests import Cause, Done, Question, Reply, Sorry
+from overt.protocol.cable.requests import Done, Objection, Question, Reply, Sorry
 from overt.protocol.cable.uploads import Upload
 from overt.protocol.documents import Visit
 from overt.protocol.errors import Malformed, ProtocolError
@@ -17,7 +17,11 @@ from overt.runtime import log
 from overt.runtime.control import Desk, NoAnswer
 
 _UPLOAD_MOST = limits.WATCHLIST_MAX_BYTES + 2**20  # encryption adds to a watchlist
-_CAUSES = {Refusal.NO_VISIT: Cause.SESSION_OVER, Refusal.LOCKED: Cause.NOT_LET_IN, Refusal.REPLAYED: Cause.SESSION_OVER}
+_OBJECTIONS = {
+    Refusal.NO_VISIT: Objection.SESSION_OVER,
+    Refusal.LOCKED: Objection.NOT_LET_IN,
+    Refusal.REPLAYED: Objection.SESSION_OVER,
+}
 
 
 class Clerk:
@@ -62,7 +66,7 @@ class Clerk:
             return Done(data=self._done(requests.read_question(message)))
         except NoAnswer as error:
             self.leave()
-            return Sorry(cause=Cause.SESSION_OVER, detail=_line(error))
+            return Sorry(cause=Objection.SESSION_OVER, detail=_line(error))
         except Exception as error:  # the cable is the last way to a unit that is ill: no request may end it
             return _sorry(error)
 
@@ -86,15 +90,17 @@ class Clerk:
 def _sorry(error: Exception) -> Sorry:
     match error:
         case msgspec.DecodeError() | UnicodeDecodeError():
-            return Sorry(cause=Cause.MALFORMED, detail="what came is no question that this release knows")
+            return Sorry(cause=Objection.MALFORMED, detail="what came is no question that this release knows")
         case NotDone():
-            return Sorry(cause=Cause.REFUSED, detail=_line(error))
+            return Sorry(cause=Objection.REFUSED, detail=_line(error))
         case ProtocolError():
-            return Sorry(cause=_CAUSES.get(error.code, Cause.REFUSED), detail=_line(error))
+            return Sorry(cause=_OBJECTIONS.get(error.code, Objection.REFUSED), detail=_line(error))
         case OSError():
-            return Sorry(cause=Cause.FAILED, detail=_line(f"the unit cannot do it just now: {error.strerror or error}"))
+            return Sorry(
+                cause=Objection.FAILED, detail=_line(f"the unit cannot do it just now: {error.strerror or error}")
+            )
     log.event("console.fault", "error", kind=type(error).__name__)
-    return Sorry(cause=Cause.FAILED, detail="the unit made a mistake with this: its journal says more")
+    return Sorry(cause=Objection.FAILED, detail="the unit made a mistake with this: its journal says more")
 
 
 def _word(question: Question, act: Act) -> bytes:

@@ -15,6 +15,7 @@ def add_to(registry: Registry) -> None:
     registry.add(Request("time", Act.TIME, Nothing, lambda counter, _: counter.desk.time()[1]))
     registry.add(Request("checkpoint", Act.LOG, Nothing, lambda counter, _: counter.desk.checkpoint()[1]))
     registry.add(Request("log", Act.LOG, requests.Log, lambda counter, asked: counter.desk.log(asked.after)))
+    registry.add(Request("receipts", Act.RECEIPTS, requests.Receipts, lambda c, asked: c.desk.receipts(asked.after)))
     registry.add(Request("part", Act.DELIVER, requests.Part, _part))
     registry.add(Request("deliver", Act.DELIVER, requests.Deliver, _deliver))
 

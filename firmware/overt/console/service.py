@@ -1,6 +1,5 @@
 """The daemon: one serial line, one conversation at a time, one thread that talks to the warden meanwhile."""
 
-import contextlib
 import os
 import queue
 import select
@@ -20,7 +19,7 @@ from overt.protocol.errors import NotReadable, ProtocolError
 from overt.runtime import footprint, log
 from overt.runtime.control import NoAnswer
 from overt.runtime.ending import Ending
-from overt.runtime.line import Line, LineLost
+from overt.runtime.line import Line, LineLost, prepare
 from overt.runtime.notify import notify
 from overt.runtime.retry import Backoff
 
@@ -51,8 +50,7 @@ class Settings:
 
 def run(settings: Settings, registry: Registry) -> int:
     """Serve the line until told to stop. A line that is not there is waited for."""
-    with contextlib.suppress(ImportError):  # the line says so
-        import serial  # noqa: F401, PLC0415 - now, before what starting needed is given back
+    prepare()
     footprint.settle()
     notify("READY=1")
     log.event("console.ready", port=str(settings.port))

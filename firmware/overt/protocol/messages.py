@@ -166,6 +166,12 @@ class AskLog(f.Value, tag="ask_log", frozen=True, kw_only=True):
     after: f.Count
 
 
+class AskReceipts(f.Value, tag="ask_receipts", frozen=True, kw_only=True):
+    """The console to the warden: receipts and certificates that wait for a network. Answered with `Answer`."""
+
+    after: f.Count
+
+
 class Greet(f.Value, tag="greet", frozen=True, kw_only=True):
     """The console to the warden: somebody is at the cable; sign a greeting. Answered with `Answer`."""
 
@@ -207,7 +213,7 @@ ToUplink = Publish
 FromControl = Hello | Ask | AskTime | AskCheckpoint | Inbound
 ToControl = Answer
 ToConsole = Answer | Denied
-FromConsole = Hello | Greet | Perform | Note | Ask | AskTime | AskCheckpoint | AskLog | Inbound
+FromConsole = Hello | Greet | Perform | Note | Ask | AskTime | AskCheckpoint | AskLog | AskReceipts | Inbound
 Message = (
     Hello
     | Begin
@@ -229,6 +235,7 @@ Message = (
     | AskTime
     | AskCheckpoint
     | AskLog
+    | AskReceipts
     | Greet
     | Perform
     | Note

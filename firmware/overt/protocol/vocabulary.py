@@ -39,6 +39,7 @@ class Act(StrEnum):
     STATUS = "status"
     DIAGNOSE = "diagnose"
     LOG = "log"
+    RECEIPTS = "receipts"
     AIM = "aim"
     TEST = "test"
     UPDATE = "update"

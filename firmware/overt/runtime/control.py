@@ -1,7 +1,8 @@
 """The warden's desks from the other side: what the local command line and the console ask it, and hand it by cable."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any, TypeVar
@@ -13,6 +14,7 @@ from overt.protocol.messages import (
     Ask,
     AskCheckpoint,
     AskLog,
+    AskReceipts,
     AskTime,
     Denied,
     Greet,
@@ -101,6 +103,10 @@ class Desk:
         """Return the lines of the log after a record, as many as fit; none when that is all. Raises as `status`."""
         return self._ask(AskLog(after=after))
 
+    def receipts(self, after: int) -> bytes:
+        """Return receipts and certificates that wait for a network, as many as fit. Raises as `status`."""
+        return self._ask(AskReceipts(after=after))
+
     def close(self) -> None:
         """Hang up."""
         self.close_lane()
@@ -150,13 +156,23 @@ class Desk:
         return answer
 
 
+@contextmanager
+def _local(run: Path) -> Iterator[Desk]:
+    """Yield the local command line's desk. What it denies (a blank unit everything) is no answer either."""
+    try:
+        with Desk(run) as desk:
+            yield desk
+    except ProtocolError as error:
+        raise NoAnswer(error.detail) from error
+
+
 def ask_status(run: Path) -> tuple[Status, bytes]:
     """Return the unit's status, and as the unit signed it.
 
     Raises:
         NoAnswer: No warden, or no answer.
     """
-    with Desk(run) as desk:
+    with _local(run) as desk:
         return desk.status()
 
 
@@ -166,7 +182,7 @@ def ask_time(run: Path) -> tuple[Challenge, bytes]:
     Raises:
         NoAnswer: No warden, or no answer.
     """
-    with Desk(run) as desk:
+    with _local(run) as desk:
         return desk.time()
 
 
@@ -176,7 +192,7 @@ def ask_checkpoint(run: Path) -> None:
     Raises:
         NoAnswer: No warden, or no answer.
     """
-    with Desk(run) as desk:
+    with _local(run) as desk:
         desk.checkpoint()
 
 
@@ -186,7 +202,7 @@ def deliver(run: Path, leaf: Down, data: bytes) -> tuple[Receipt, bytes]:
     Raises:
         NoAnswer: No warden, or no answer.
     """
-    with Desk(run) as desk:
+    with _local(run) as desk:
         return desk.deliver(leaf, data)
 
 

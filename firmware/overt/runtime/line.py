@@ -14,6 +14,12 @@ BAUD: Final = 115_200
 """Of a UART. A USB gadget takes any rate for its own."""
 
 
+def prepare() -> None:
+    """Load what lines need; for a daemon that gives back afterwards what starting needed. Without it a line says so."""
+    with contextlib.suppress(ImportError):
+        import serial  # noqa: F401, PLC0415 - only those who talk over a line need it
+
+
 class LineLost(Exception):
     """The line cannot be opened, or has gone. The message says which and why.
 

@@ -10,6 +10,7 @@ from overt.protocol.messages import (
     Ask,
     AskCheckpoint,
     AskLog,
+    AskReceipts,
     AskTime,
     Denied,
     FromConsole,
@@ -30,6 +31,7 @@ _LOOKS: dict[type[Any], Act] = {
     AskTime: Act.TIME,
     AskCheckpoint: Act.LOG,
     AskLog: Act.LOG,
+    AskReceipts: Act.RECEIPTS,
     Inbound: Act.DELIVER,
 }
 
@@ -45,6 +47,9 @@ class Reports(Protocol):
 
     def challenge(self) -> bytes:
         """Return a challenge to sign the time for."""
+
+    def receipts(self, after: int) -> bytes:
+        """Return receipts and certificates that wait for a network, as many as fit into an answer."""
 
     def receive(self, topic: str, data: bytes) -> bytes | None:
         """Take a document; return the receipt."""
@@ -95,6 +100,8 @@ class CableDesk:
                 return self._reports.challenge()
             case AskCheckpoint():
                 return self._reports.checkpoint()
+            case AskReceipts():
+                return self._reports.receipts(message.after)
             case Inbound():
                 data = read_document(descriptors)
                 return None if data is None else self._reports.receive(message.topic, data)

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from overt.protocol import envelope, keys
 from overt.protocol.audit import Event, Fact, Moment
+from overt.protocol.cable import requests
+from overt.protocol.cable.requests import Waiting
 from overt.protocol.documents import Charter
 from overt.protocol.errors import ProtocolError
-from overt.protocol.topics import Down, Topic
+from overt.protocol.topics import Down, Topic, Up
 from overt.protocol.vocabulary import Act, ClockQuality, Refusal
 from overt.runtime import log
 from overt.warden import decommission, enrolment, tenancy
@@ -23,6 +25,9 @@ from overt.warden.tenancy import Ending
 from overt.warden.unit import Unit
 from overt.warden.vault import Vault, alone
 from overt.warden.visitors import Whom
+
+_PARCELS_MOST = 200
+_ANSWER_BYTES = 40 * 1024
 
 
 class EnrolledHouse:
@@ -129,8 +134,8 @@ class EnrolledHouse:
 class Reports:
     """What a unit at work answers with at the cable."""
 
-    def __init__(self, unit: Unit) -> None:
-        self._unit = unit
+    def __init__(self, unit: Unit, vault: Vault, store: Store) -> None:
+        self._unit, self._vault, self._store = unit, vault, store
 
     def status(self) -> bytes:
         """Return the signed status."""
@@ -143,6 +148,21 @@ class Reports:
     def challenge(self) -> bytes:
         """Return a challenge to sign the time for."""
         return self._unit.timekeeping.challenge()
+
+    def receipts(self, after: int) -> bytes:
+        """Return receipts and certificates that wait for a network, as many as fit, for the force that has the unit."""
+        found: list[Waiting] = []
+        size = 0
+        while parcels := self._store.waiting(after, _PARCELS_MOST, self._vault.force):
+            after = parcels[-1].id
+            for parcel in parcels:
+                if not parcel.topic.endswith(f"/{Up.RECEIPT.value}"):
+                    continue
+                size += len(parcel.payload)
+                if found and size > _ANSWER_BYTES:
+                    return requests.encode(found)
+                found.append(Waiting(number=parcel.id, signed=parcel.payload))
+        return requests.encode(found)
 
     def receive(self, topic: str, data: bytes) -> bytes | None:
         """Take a document; return the receipt."""

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from overt.protocol.code import unit_code
-from overt.protocol.messages import FromConsole
+from overt.protocol.messages import Denied, FromConsole, FromControl, Hello
+from overt.protocol.vocabulary import Refusal
 from overt.runtime import log
 from overt.runtime.notify import notify
 from overt.warden.cable_desk import CableDesk
@@ -37,6 +38,7 @@ class Reception:
         self._desk = CableDesk(Visitors(self._house, store), state, None)
         self._peers = Peers(run)
         self._peers.desk("console", FromConsole, console_uids, self._from_console, self._desk.gone)
+        self._peers.desk("control", FromControl, frozenset({0, os.geteuid()}), self._from_control)
 
     def run(self) -> bool:
         """Serve until the unit is enrolled or to be erased, or until SIGTERM or SIGINT.
@@ -68,6 +70,10 @@ class Reception:
         answer = self._desk.answer(peer, message, descriptors)
         if answer is not None:
             peer.send(answer)
+
+    def _from_control(self, peer: Peer, message: FromControl, _: list[int]) -> None:
+        if not isinstance(message, Hello):
+            peer.send(Denied(code=Refusal.BUSY, detail="this unit is blank: enrol it first"))
 
     def _end(self, *_: object) -> None:
         self._running = False

@@ -129,7 +129,7 @@ class Service:
         )
         self._peers.desk("control", FromControl, own, self._from_control)
         self._house = EnrolledHouse(settings.state, vault, store, self.unit, devices.clock)
-        self._cable = CableDesk(Visitors(self._house, store), settings.state, Reports(self.unit))
+        self._cable = CableDesk(Visitors(self._house, store), settings.state, Reports(self.unit, vault, store))
         self._peers.desk("console", FromConsole, settings.console_uids, self._from_console, self._cable.gone)
 
     def run(self) -> bool:

@@ -75,6 +75,7 @@ def enrol(state: Path, arguments: bytes, whom: Whom, now: datetime, note: Note) 
             site=asked.site,
             gps=enrolment.parse_gps(asked.gps) if asked.gps else None,
             lamp=enrolment.parse_lamp(asked.indicator) if asked.indicator else None,
+            tamper=enrolment.parse_switch(asked.tamper) if asked.tamper else None,
         )
         if fitted.site is None and fitted.gps is None:
             raise EnrolmentError("expected a site, or a satellite receiver, or both: found neither")

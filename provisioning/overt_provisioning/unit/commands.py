@@ -65,6 +65,7 @@ def _add_enrol(commands: Any) -> None:  # noqa: ANN401 - as above
     parser.add_argument(
         "--indicator", metavar="CHIP:LAMP:READBACK", help="GPIO chip by its label, the lamp's two lines"
     )
+    parser.add_argument("--tamper", metavar="CHIP:LINE", help="the switch that tells an open enclosure")
     parser.add_argument("--network", type=Path, metavar="F", help="network settings (see 'unit network --blank')")
     parser.add_argument("--certificate", type=Path, metavar="F", help="the unit's, when the office has made it")
     parser.add_argument("--authority", type=Path, metavar="F", help="the authority's (default: pki/ca.pem of --home)")
@@ -139,6 +140,15 @@ def _add_deliver(commands: Any) -> None:  # noqa: ANN401 - as above
 
 
 def _add_time_and_log(commands: Any) -> None:  # noqa: ANN401 - as above
+    receipts = _add(
+        commands,
+        "receipts",
+        "take receipts and certificates off a unit that has no network",
+        "Writes what the unit has signed and no broker has taken: receipts, erasure certificates.",
+        "receipts --home office --out receipts",
+        "fetching.take_receipts",
+    )
+    receipts.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write into")
     _add(
         commands,
         "time",
@@ -153,7 +163,7 @@ def _add_time_and_log(commands: Any) -> None:  # noqa: ANN401 - as above
         "take a unit's log off it, and check it",
         "Every record and every signed checkpoint. Exit code 1 when it is not whole.",
         "log --home office --out unit-1.log.jsonl",
-        "handing.take_log",
+        "fetching.take_log",
     )
     log.add_argument("--out", type=Path, required=True, metavar="F", help="the file to write")
     log.add_argument("--replace", action="store_true", help="overwrite an earlier one")

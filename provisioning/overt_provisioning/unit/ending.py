@@ -12,7 +12,7 @@ from overt.protocol.reports import Decommission, Greeting
 from overt.protocol.vocabulary import Act, Kind
 from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt_provisioning.common import say
-from overt_provisioning.unit.handing import fetch_log, save
+from overt_provisioning.unit.fetching import fetch_log, save
 from overt_provisioning.unit.session import Session
 from overt_provisioning.unit.visiting import Visiting
 

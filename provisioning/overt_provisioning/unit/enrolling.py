@@ -15,7 +15,8 @@ from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt_provisioning import certificates
 from overt_provisioning.common import read_file, say
 from overt_provisioning.unit import network_form
-from overt_provisioning.unit.handing import save, tell_time
+from overt_provisioning.unit.fetching import save
+from overt_provisioning.unit.handing import tell_time
 from overt_provisioning.unit.session import Session
 from overt_provisioning.unit.visiting import Visiting
 from overt_provisioning.unit.watching import read_status
@@ -129,6 +130,7 @@ def _install(visiting: Visiting, session: Session, site: FixedSite | None, paper
         site=site,
         gps=arguments.gps,
         indicator=arguments.indicator,
+        tamper=arguments.tamper,
     )
     session.ask_for(requests.Enrolled, "enrol", asked, Act.ENROL)
     session.begin_anew()  # the unit begins its life with the force

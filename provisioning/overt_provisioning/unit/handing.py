@@ -1,19 +1,17 @@
-"""`unit deliver`, `unit time`, `unit log`: documents to the unit, and its log from it."""
+"""`unit deliver`, `unit time`: documents to the unit, and their receipts."""
 
 import argparse
 import hashlib
 from collections.abc import Callable
-from pathlib import Path
 
 import msgspec
 
-from overt.protocol import envelope, limits, logfile
-from overt.protocol.audit import Record
+from overt.protocol import envelope, limits
 from overt.protocol.cable import requests
 from overt.protocol.documents import UnitRef
 from overt.protocol.reports import Receipt
 from overt.protocol.topics import Down
-from overt.runtime.cli import NEGATIVE, OK, Failure
+from overt.runtime.cli import NEGATIVE, OK
 from overt.runtime.files import write_atomically
 from overt_provisioning import time_signing
 from overt_provisioning.common import read_file, say
@@ -42,23 +40,6 @@ def set_time(arguments: argparse.Namespace) -> int:
         receipt = tell_time(visiting.technician, session)
     say(arguments, _in_words(receipt), **msgspec.to_builtins(receipt))
     return OK if receipt.accepted else NEGATIVE
-
-
-def take_log(arguments: argparse.Namespace) -> int:
-    """Take the log off the unit, and check it."""
-    visiting = Visiting(arguments)
-    with visiting.session() as session:
-        taken = fetch_log(session, visiting.person.tell)
-    if arguments.out.exists() and not arguments.replace:
-        raise Failure(f"{arguments.out} is there already; give another name, or --replace")
-    write_atomically(arguments.out, taken.lines, mode=0o644)
-    finding = taken.finding
-    text = f"wrote {finding.records} records to {arguments.out}, {finding.sealed} of them under the unit's signature"
-    facts = {"records": finding.records, "sealed": finding.sealed, "whole": finding.fault is None}
-    if finding.fault is not None:
-        text += f"; it is not whole: record {finding.fault.record}: {finding.fault.why}"
-    say(arguments, text, file=str(arguments.out), **facts)
-    return OK if finding.fault is None else NEGATIVE
 
 
 def hand(
@@ -106,51 +87,6 @@ def tell_time(technician: Technician, session: Session) -> Receipt:
     return hand(session, Down.TIME, signed)[0]
 
 
-class Taken(msgspec.Struct, frozen=True):
-    """A log that was taken off.
-
-    Attributes:
-        lines: The file.
-        finding: What a check of it found.
-        records: How many records it has.
-        head: The hash of the last.
-    """
-
-    lines: bytes
-    finding: logfile.Finding
-    records: int
-    head: str
-
-
-def fetch_log(session: Session, tell: Callable[[str], None] = lambda _: None) -> Taken:
-    """Take the log off, page by page.
-
-    Raises:
-        Failure: It could not be done.
-    """
-    greeting = session.greeting
-    if greeting.force is not None:
-        session.ask("checkpoint")
-    lines, last = bytearray(), None
-    told = 0
-    while page := session.ask("log", requests.Log(after=last.position if last else 0)):
-        lines += page
-        found = list(logfile.records_of(page.splitlines()))
-        if not found:
-            break
-        last = found[-1]
-        if last.position - told >= 1000:  # noqa: PLR2004 - now and then
-            told = last.position
-            tell(f"{told} records")
-    return _checked(bytes(lines), last, greeting.unit or "", greeting.key)
-
-
-def _checked(lines: bytes, last: Record | None, unit: str, key: str) -> Taken:
-    finding = logfile.check(lines.splitlines(keepends=True), unit, key)
-    records, head = (last.position, last.hash) if last else (0, "0" * 64)
-    return Taken(lines, finding, records, head)
-
-
 class Shown:
     """How far it is, on a terminal; nothing elsewhere."""
 
@@ -172,16 +108,6 @@ class Shown:
     def __exit__(self, *_: object) -> None:
         if self._show:
             self._bar.stop()
-
-
-def save(path: Path, data: bytes) -> None:
-    """Write something that was taken off, in a folder that may have to be made.
-
-    Raises:
-        OSError: It could not be written.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_atomically(path, data, mode=0o644)
 
 
 def _in_words(receipt: Receipt) -> str:

@@ -14,7 +14,7 @@ from securesystemslib.signer import Signer
 from overt.protocol import envelope
 from overt.protocol import fields as f
 from overt.protocol.cable import requests
-from overt.protocol.cable.requests import Cause, Question, Sorry
+from overt.protocol.cable.requests import Objection, Question, Sorry
 from overt.protocol.cable.talk import Asker, Refused, Why
 from overt.protocol.documents import Charter, Visit
 from overt.protocol.errors import Malformed, NotReadable, ProtocolError
@@ -222,7 +222,7 @@ class Session:
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Failure("the unit answered in words that this release does not know", UNAVAILABLE) from error
         if isinstance(reply, Sorry):
-            if reply.cause is Cause.SESSION_OVER:
+            if reply.cause is Objection.SESSION_OVER:
                 raise _Interrupted(reply.detail)
             raise UnitSaysNo(reply)
         return reply.data

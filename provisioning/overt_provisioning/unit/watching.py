@@ -11,10 +11,11 @@ from overt.protocol import envelope
 from overt.protocol.cable.requests import Diagnosis
 from overt.protocol.code import unit_code
 from overt.protocol.reports import Greeting, Status
+from overt.protocol.sentences import SENTENCES
 from overt.runtime.cli import NEGATIVE, OK
 from overt_provisioning.unit.session import Session
 from overt_provisioning.unit.visiting import Visiting
-from overt_provisioning.unit.words import CLOCKS, DOUBTS, HOT_C, LITTLE_MIB, STATES
+from overt_provisioning.unit.words import CLOCKS, COOLING, HOT_C, LITTLE_MIB, STATES
 
 Row = tuple[str, str, bool]
 """What, how it is, and whether that is well."""
@@ -87,7 +88,10 @@ def status_rows(status: Status) -> list[Row]:
     """Return what the unit does."""
     rows = [("state", STATES[status.state], True), ("since", _brief(status.since), True)]
     rows.append(("lamp", "lit" if status.indicator_lit else "dark", True))
-    rows += [("look at", DOUBTS[doubt], False) for doubt in status.doubts]
+    if status.temperature_c is not None:
+        rows.append(("board", f"{status.temperature_c:.0f} °C{COOLING[status.cooling_step]}", status.cooling_step == 0))
+    said = [SENTENCES[cause] for cause in status.causes] or [doubt.value for doubt in status.doubts]
+    rows += [("look at", sentence, False) for sentence in said]
     if status.lender and status.loan_end:
         rows.append(("on loan", f"from {status.lender} until {_brief(status.loan_end)}", True))
     if status.order:
@@ -111,7 +115,8 @@ def machine_rows(machine: Diagnosis, now: datetime) -> list[Row]:
     rows.append(("memory free", f"{machine.memory_free_mib:,} MiB", machine.memory_free_mib >= LITTLE_MIB))
     rows.append(("disk free", f"{machine.disk_free_mib:,} MiB", machine.disk_free_mib >= LITTLE_MIB))
     linked = [interface.name for interface in machine.interfaces if interface.up]
-    rows.append(("network", f"link on {', '.join(linked)}" if linked else "no link on any interface", bool(linked)))
+    if machine.interfaces:  # a console that is shut in sees none; then the state above says what is wrong
+        rows.append(("network", f"link on {', '.join(linked)}" if linked else "no link on any interface", bool(linked)))
     return rows
 
 

@@ -31,7 +31,7 @@ class Question(f.Value, frozen=True, kw_only=True):
     visit: Annotated[bytes, Meta(max_length=16 * 1024)] = b""
 
 
-class Cause(StrEnum):
+class Objection(StrEnum):
     """Why the unit does not do what it was asked."""
 
     REFUSED = "refused"
@@ -45,7 +45,7 @@ class Cause(StrEnum):
 class Sorry(f.Value, tag="sorry", frozen=True, kw_only=True):
     """The unit did not do it, and nothing was changed. The detail is one sentence."""
 
-    cause: Cause
+    cause: Objection
     detail: f.Line
 
 
@@ -112,6 +112,7 @@ class Enrol(f.Value, frozen=True, kw_only=True):
     site: FixedSite | None = None
     gps: Word | None = None
     indicator: Word | None = None
+    tamper: Word | None = None
 
 
 class Enrolled(f.Value, frozen=True, kw_only=True):
@@ -147,6 +148,19 @@ class Log(f.Value, frozen=True, kw_only=True):
     """`log`: the log after this record, as many lines as fit; none when that is all."""
 
     after: f.Count
+
+
+class Receipts(f.Value, frozen=True, kw_only=True):
+    """`receipts`: receipts and certificates that wait for a network, with a number above this one."""
+
+    after: f.Count
+
+
+class Waiting(f.Value, frozen=True, kw_only=True):
+    """One of them, as the unit signed it."""
+
+    number: f.Positive
+    signed: Annotated[bytes, Meta(max_length=48 * 1024)]
 
 
 class Farewell(f.Value, frozen=True, kw_only=True):
