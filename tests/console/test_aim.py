@@ -100,6 +100,7 @@ def test_a_technician_sees_what_the_lens_sees_and_no_template_is_made(unit: AtLe
     assert not [event for event, _ in events if event == "templates.wiped"]
 
 
+@pytest.mark.slow
 def test_a_preview_ends_when_the_cable_is_pulled(unit: AtLens) -> None:
     vision = unit.start_vision()
     with unit.session(unit.technician) as session:
@@ -111,6 +112,7 @@ def test_a_preview_ends_when_the_cable_is_pulled(unit: AtLens) -> None:
     assert vision.wait(10) == 75
 
 
+@pytest.mark.slow
 def test_a_preview_ends_by_itself(unit: AtLens) -> None:
     vision = unit.start_vision()
     with unit.session(unit.technician) as session:
@@ -140,6 +142,7 @@ def test_an_order_ends_a_preview_and_a_preview_waits_for_the_end_of_an_order(uni
             session.ask("test", act=Act.TEST)
 
 
+@pytest.mark.slow
 def test_the_unit_signs_what_it_finds_of_itself(unit: AtLens) -> None:
     unit.start_vision()
     unit.bench.world.set(celsius=51.0, place=False)

@@ -16,6 +16,8 @@ from overt.recognition.frame import Frame
 
 INTERVAL_S: Final = 0.4
 """Between two pictures that are shown: enough to turn a lens by, and no film."""
+UNREAD_S: Final = 30.0
+"""Who has read nothing for so long has left."""
 _MAX_RATE: Final = 1000.0
 _MAX_PX: Final = 65535
 
@@ -37,7 +39,7 @@ class Aiming:
         self._lane.setblocking(False)
         self._detector = detector
         self._until_s = time.monotonic() + seconds
-        self._due_s, self._peak = 0.0, 0.0
+        self._due_s, self._peak, self._sent_s = 0.0, 0.0, time.monotonic()
         self._rate_from = (time.monotonic(), 0)
         self._captured_ns = 0
         self.frames = self.shown = self.faces = 0
@@ -76,8 +78,10 @@ class Aiming:
         view = self._view(frame)
         try:
             self._lane.send(aim.encode(view), socket.MSG_NOSIGNAL)
+            self._sent_s = now_s
         except BlockingIOError:
-            return
+            if now_s - self._sent_s > UNREAD_S:
+                raise LaneClosed("nobody has looked for a while") from None
         except OSError as error:
             raise LaneClosed("the technician has left") from error
 
