@@ -40,7 +40,7 @@ RESERVED = {
     "paho": {"overt.runtime"},
     "picamera2": {"overt.vision"},
     "gpiod": {"overt.warden"},
-    "serial": {"overt.warden", "overt.runtime", "overt_provisioning"},
+    "serial": {"overt.warden", "overt.runtime", "overt.console", "overt_provisioning"},
     "sqlite3": {"overt.warden", "overt_controlroom", "overt_tools"},
     "rich": {"overt_provisioning", "overt_controlroom", "overt_tools"},
 }

@@ -42,6 +42,7 @@ class Clerk:
         for _ in range(2):
             desk = self._desk or Desk(self._run, "console")
             self._desk = desk
+            desk.close_lane()
             try:
                 return desk.greet(session)
             except NoAnswer:

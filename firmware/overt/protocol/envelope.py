@@ -26,6 +26,7 @@ from overt.protocol.reports import (
     Greeting,
     HandBack,
     Health,
+    Inspection,
     Receipt,
     Status,
 )
@@ -50,6 +51,7 @@ Payload = (
     | Visit
     | Greeting
     | Decommission
+    | Inspection
 )
 P = TypeVar("P", bound=Payload)
 
@@ -72,6 +74,7 @@ TYPES: dict[Kind, type[Payload]] = {
     Kind.VISIT: Visit,
     Kind.GREETING: Greeting,
     Kind.DECOMMISSION: Decommission,
+    Kind.INSPECTION: Inspection,
 }
 KINDS: dict[type[msgspec.Struct], Kind] = {type_: kind for kind, type_ in TYPES.items()}
 """Which struct each kind of envelope carries, and back."""

@@ -50,6 +50,15 @@ class Effort(f.Value, tag="effort", frozen=True, kw_only=True):
     step: Annotated[int, Meta(ge=0, le=2)]
 
 
+class Aim(f.Value, tag="aim", frozen=True, kw_only=True):
+    """Warden to vision: show a technician what the lens sees, and match nothing. Comes with the lane to show it in.
+
+    Vision lets go of its embedder, and starts anew before it recognises again (docs/adr/0023).
+    """
+
+    seconds: Annotated[int, Meta(ge=1, le=3600)]
+
+
 class Cleared(f.Value, tag="cleared", frozen=True, kw_only=True):
     """Vision to warden: nothing of the order is left here. Counters are of all the time since `Begin`."""
 
@@ -198,7 +207,7 @@ class Answer(f.Value, tag="answer", frozen=True, kw_only=True):
 
 
 FromVision = Hello | Began | Cleared | Sighting | Progress | Trouble | Recovered
-ToVision = Begin | Stop | Effort
+ToVision = Begin | Stop | Effort | Aim
 FromUplink = Hello | Delivered | Undeliverable | Link | Inbound
 ToUplink = Publish
 FromControl = Hello | Ask | AskTime | AskCheckpoint | Inbound
@@ -211,6 +220,7 @@ Message = (
     | Began
     | Stop
     | Effort
+    | Aim
     | Cleared
     | Sighting
     | Progress

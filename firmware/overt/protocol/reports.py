@@ -6,7 +6,7 @@ from msgspec import Meta
 
 from overt.protocol import fields as f
 from overt.protocol.documents import FixedSite
-from overt.protocol.vocabulary import Category, Cause, ClockQuality, Doubt, Ending, Engine, Kind, Refusal, State
+from overt.protocol.vocabulary import Category, Cause, ClockQuality, Doubt, Ending, Engine, Kind, Part, Refusal, State
 
 Celsius = Annotated[float, Meta(ge=-40.0, le=125.0, description="Degrees Celsius, the hottest of the board's sensors")]
 CoolingStep = Annotated[
@@ -102,6 +102,26 @@ class Health(f.Value, tag="health", frozen=True, kw_only=True):
     cooling_step: CoolingStep = 0
     supply_weak: bool = False
     engine: Engine = Engine.CPU
+
+
+class Check(f.Value, frozen=True, kw_only=True):
+    """One thing that the unit has measured of itself, and what it has to be."""
+
+    part: Part
+    found: f.Line
+    limit: f.Line
+    well: bool
+
+
+class Inspection(f.Value, tag="inspection", frozen=True, kw_only=True):
+    """What the unit found when a technician had it test itself. The technician countersigns it on the laptop."""
+
+    force: f.Slug
+    unit: f.Slug
+    sent: f.Time
+    clock: ClockQuality
+    version: f.Line
+    checks: Annotated[tuple[Check, ...], Meta(min_length=1, max_length=16)]
 
 
 class Checkpoint(f.Value, tag="checkpoint", frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ class Kind(StrEnum):
     VISIT = "visit"
     GREETING = "greeting"
     DECOMMISSION = "decommission"
+    INSPECTION = "inspection"
     RECEIPT = "receipt"
     ERASURE = "erasure"
     HANDBACK = "handback"
@@ -106,6 +107,21 @@ class Doubt(StrEnum):
     TEMPERATURE = "temperature"
     ENCLOSURE = "enclosure"
     VISION = "vision"
+
+
+class Part(StrEnum):
+    """Parts of a unit that it tests itself."""
+
+    CAMERA = "camera"
+    INDICATOR = "indicator"
+    PLACE = "place"
+    CLOCK = "clock"
+    STORAGE = "storage"
+    ENCLOSURE = "enclosure"
+    NETWORK = "network"
+    BROKER = "broker"
+    TEMPERATURE = "temperature"
+    SUPPLY = "supply"
 
 
 class Cause(StrEnum):

@@ -1,5 +1,6 @@
 """The warden's desks from the other side: what the local command line and the console ask it, and hand it by cable."""
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -60,6 +61,8 @@ class Desk:
         except (ChannelError, OSError) as error:
             raise NoAnswer(f"the warden cannot be reached: {error}") from error
         self._channel.set_timeout(_PATIENCE_S)
+        self.lane: int | None = None
+        """Where vision shows a technician what it sees, once the warden has opened that."""
 
     def status(self) -> tuple[Status, bytes]:
         """Return the unit's status, and as the unit signed it.
@@ -106,7 +109,14 @@ class Desk:
 
     def close(self) -> None:
         """Hang up."""
+        self.close_lane()
         self._channel.close()
+
+    def close_lane(self) -> None:
+        """See no more of what the lens sees: vision notices, and switches the camera off."""
+        lane, self.lane = self.lane, None
+        if lane is not None:
+            os.close(lane)
 
     def __enter__(self) -> "Desk":
         return self
@@ -139,6 +149,9 @@ class Desk:
             answer, strays = self._channel.receive()
         except (ChannelError, OSError) as error:
             raise NoAnswer(f"the warden does not answer: {error}") from error
+        if strays and isinstance(message, Perform):
+            self.close_lane()
+            self.lane = strays.pop(0)
         close_all(strays)
         return answer
 

@@ -89,6 +89,7 @@ def _run(chosen: argparse.Namespace) -> int:
         source.check()
         loaded = models.load(chosen.models, chosen_set, chosen.threads, chosen.accelerator)
         service = Service(source, loaded.detector, loaded.embedder, loaded.digest, sandbox.lock)
+        del loaded  # the service alone holds the embedder, so that it can let go of it
         service.signals.install()
         footprint.settle()
         code = service.run(chosen.run / "vision.sock")

@@ -10,6 +10,7 @@ from pathlib import Path
 from overt import __version__
 from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import (
+    Aim,
     Began,
     Begin,
     Effort,
@@ -30,6 +31,7 @@ from overt.runtime.cli import OK, RESTART
 from overt.runtime.log import event
 from overt.runtime.notify import notify
 from overt.vision.accelerator import Accelerated
+from overt.vision.aiming import Aiming, LaneClosed
 from overt.vision.capture import Blackness, Capture, Stillness
 from overt.vision.session import Session, StillMapped
 from overt.vision.sources.base import FrameSource, SourceEnded, SourceError
@@ -102,13 +104,14 @@ class Service:
         self.signals = Signals()
         self._source = source
         self._detector = detector
-        self._embedder = embedder
+        self._embedder: Embedder | None = embedder
         self._model = model
         self._lock = lock
         self._tick_s = tick_s
         self._locked = False
         self._channel: Channel[ToVision]
         self._session: Session | None = None
+        self._aiming: Aiming | None = None
         self._capture: Capture | None = None
         self._stillness, self._blackness = Stillness(None), Blackness(None)
         self._troubles: set[Doubt] = set()
@@ -192,17 +195,38 @@ class Service:
         if isinstance(message, Begin):
             self._begin(message, descriptors)
             return
+        if isinstance(message, Aim):
+            self._aim(message, descriptors)
+            return
         channels.close_all(descriptors)
         if isinstance(message, Effort):
             self._slow_down(message.step)
         if isinstance(message, Stop):
+            aimed = self._aiming is not None
             self._stop()
+            if aimed:
+                raise Restart("the preview is over, and only a new process can recognise")
             if self._locked and not self._source.opens_locked:
                 raise Restart("the camera is off, and only a new process can switch it on")
+
+    def _aim(self, message: Aim, descriptors: list[int]) -> None:
+        """Show what the lens sees, and give up for good what could recognise anyone in it."""
+        if self._session is not None or self._aiming is not None or len(descriptors) != 1:
+            channels.close_all(descriptors)
+            event("aim.refused", "warning")
+            return
+        self._embedder = None
+        self._aiming = Aiming(descriptors[0], message.seconds, self._detector)
+        self._switch_on()
+        self._lock_in()
+        event("aim.begin")
 
     def _begin(self, begin: Begin, descriptors: list[int]) -> None:
         if self._session is not None:
             self._forget()
+        if self._embedder is None:
+            channels.close_all(descriptors)
+            raise Restart("a technician was shown the view, and only a new process can recognise")
         if len(descriptors) != 1:
             channels.close_all(descriptors)
             self._trouble(
@@ -269,6 +293,9 @@ class Service:
         self._stillness, self._blackness = Stillness(limit_s), Blackness(limit_s and limit_s * _BLACK_FACTOR)
 
     def _switch_off(self) -> None:
+        aiming, self._aiming = self._aiming, None
+        if aiming is not None:
+            aiming.close()
         capture, self._capture = self._capture, None
         if capture is not None and not capture.stop():
             self.stuck = True
@@ -277,7 +304,12 @@ class Service:
     def _look(self, capture: Capture) -> None:
         """Look at the newest picture, if there is one."""
         frame = capture.mailbox.take()
-        if frame is None or self._session is None:
+        if frame is None:
+            return
+        if self._aiming is not None:
+            self._show(self._aiming, frame)
+            return
+        if self._session is None:
             return
         self._watch_view(frame)
         if not self._session.began:
@@ -293,6 +325,15 @@ class Service:
         for sighting in sightings:
             self._send(sighting)
 
+    def _show(self, aiming: Aiming, frame: Frame) -> None:
+        try:
+            aiming.look(frame)
+        except LaneClosed as reason:
+            raise Restart(f"{reason}, and only a new process can recognise") from reason
+        except RecognitionError as error:
+            self._trouble(Cause.MODEL_FAILED, str(error))
+            raise Restart(str(error)) from error
+
     def _watch_view(self, frame: Frame) -> None:
         now_s = time.monotonic()
         frozen, black = self._stillness.frozen(frame.y, now_s), self._blackness.black(frame.y, now_s)
@@ -305,11 +346,16 @@ class Service:
 
     def _tick(self) -> None:
         """Once a second: say how far, look after the camera, feed the watchdog."""
-        capture, session = self._capture, self._session
+        capture, session = self._capture, self._session or self._aiming
         if capture is None or session is None:
             notify("WATCHDOG=1")
             return
         engine = self._detector.engine if isinstance(self._detector, Accelerated) else Engine.CPU
+        if isinstance(session, Aiming):
+            try:
+                session.require_open()
+            except LaneClosed as reason:
+                raise Restart(f"{reason}, and only a new process can recognise") from reason
         self._send(session.progress(capture.mailbox.dropped - self._dropped_before, engine))
         failure = capture.failure
         if capture.hung():

@@ -1,8 +1,8 @@
 """The unit's life as one pure function: situation and event in, situation and actions out.
 
-`idle -> armed -> recognising <-> paused -> erasing -> idle`. Recognition is on only while every condition holds; each
-condition that is lost turns it off and is named; the end of the order erases. Nothing here reads a clock, a file or a
-socket.
+`idle -> armed -> recognising <-> paused -> erasing -> idle`, and `idle <-> maintenance`, where a technician aims and no
+order is in hand. Recognition is on only while every condition holds; each condition that is lost turns it off and is
+named; the end of the order erases. Nothing here reads a clock, a file or a socket.
 """
 
 from dataclasses import dataclass, replace
@@ -65,6 +65,7 @@ class Situation:
         watchlist: Whether its watchlist is in memory.
         doubts: Why recognition is off although order and watchlist are there.
         ending: Why the last deployment ended.
+        aiming: A technician looks at what the lens sees. Never together with an order.
     """
 
     state: State
@@ -73,6 +74,7 @@ class Situation:
     watchlist: bool = False
     doubts: frozenset[Doubt] = frozenset()
     ending: Ending | None = None
+    aiming: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,17 @@ class Erased:
     """Vision, memory and disk hold nothing of the deployment any more."""
 
 
-Event = OrderAccepted | WatchlistLoaded | WatchlistLost | Ended | Erased | None
+@dataclass(frozen=True, slots=True)
+class AimBegun:
+    """A technician whom the charter names asks to see what the lens sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class AimOver:
+    """They are done, have gone, or have taken too long."""
+
+
+Event = OrderAccepted | WatchlistLoaded | WatchlistLost | Ended | Erased | AimBegun | AimOver | None
 
 
 class Action(Enum):
@@ -113,6 +125,7 @@ class Action(Enum):
     LIGHT = "light"
     BEGIN = "begin"
     STOP = "stop"
+    AIM = "aim"
     DARKEN = "darken"
     ERASE = "erase"
 
@@ -131,7 +144,8 @@ def step(before: Situation, event: Event, conditions: Conditions) -> tuple[Situa
     """
     after = _apply(before, event)
     if after.order is None:
-        state, doubts, ending = State.IDLE, frozenset[Doubt](), after.ending
+        after = replace(after, aiming=after.aiming and conditions.vision_model is not None and conditions.cool)
+        state, doubts, ending = State.MAINTENANCE if after.aiming else State.IDLE, frozenset[Doubt](), after.ending
     else:
         state, doubts, ending = _judge(after, after.order, conditions)
     since = before.since if state is before.state else conditions.now
@@ -139,10 +153,12 @@ def step(before: Situation, event: Event, conditions: Conditions) -> tuple[Situa
     return after, _actions(after)
 
 
-def _apply(before: Situation, event: Event) -> Situation:
+def _apply(before: Situation, event: Event) -> Situation:  # noqa: PLR0911 - one line for each event
     match event:
         case OrderAccepted(order) if before.order is None:
-            return replace(before, order=order, watchlist=False, ending=None)
+            return replace(before, order=order, watchlist=False, ending=None, aiming=False)
+        case AimBegun() | AimOver():
+            return replace(before, aiming=isinstance(event, AimBegun) and before.order is None)
         case WatchlistLoaded() if before.order is not None and before.state is not State.ERASING:
             return replace(before, watchlist=True)
         case WatchlistLost():
@@ -192,6 +208,8 @@ def _doubts(order: InForce, world: Conditions) -> frozenset[Doubt]:
 def _actions(after: Situation) -> tuple[Action, ...]:
     if after.state is State.RECOGNISING:
         return Action.LIGHT, Action.BEGIN
+    if after.state is State.MAINTENANCE:
+        return Action.LIGHT, Action.AIM  # whoever passes sees that the camera looks
     if _waits_for_light(after):
         return Action.STOP, Action.LIGHT
     if after.state is State.ERASING:

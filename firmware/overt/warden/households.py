@@ -1,5 +1,8 @@
 """The unit as visitors at the cable find it: enrolled, or blank."""
 
+import contextlib
+import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -33,6 +36,17 @@ class EnrolledHouse:
     def __init__(self, state: Path, vault: Vault, store: Store, unit: Unit, clock: Clock) -> None:
         self._state, self._vault, self._store, self._unit, self._clock = state, vault, store, unit, clock
         self.over = False
+        self._lane: int | None = None
+
+    @contextlib.contextmanager
+    def lane(self) -> Iterator[tuple[int, ...]]:
+        """Give away what the last act opened for whoever asked for it; here it is closed."""
+        lane, self._lane = self._lane, None
+        try:
+            yield () if lane is None else (lane,)
+        finally:
+            if lane is not None:
+                os.close(lane)
 
     @property
     def key(self) -> str:
@@ -94,6 +108,10 @@ class EnrolledHouse:
                     return done
                 case Act.DECOMMISSION:
                     return self._end(arguments, whom)
+                case Act.AIM:
+                    self._lane = self._unit.aim()
+                case Act.TEST:
+                    return self._unit.inspect()
         return b""
 
     def _end(self, arguments: bytes, whom: Whom) -> bytes:
@@ -220,6 +238,8 @@ class BlankHouse:
         Raises:
             ProtocolError: It cannot be done, and nothing was changed.
         """
+        if act in {Act.AIM, Act.TEST}:
+            raise ProtocolError(Refusal.BUSY, "this unit is blank: enrol it first")
         with tenancy.plainly():
             match act:
                 case Act.IDENTIFY:

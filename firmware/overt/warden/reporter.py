@@ -8,7 +8,7 @@ from overt import __version__
 from overt.protocol import envelope, limits
 from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import Progress
-from overt.protocol.reports import Challenge, Checkpoint, Erasure, HandBack, Health, Receipt, Status
+from overt.protocol.reports import Challenge, Check, Checkpoint, Erasure, HandBack, Health, Inspection, Receipt, Status
 from overt.protocol.topics import Topic, Up
 from overt.protocol.vocabulary import Ending, Kind
 from overt.warden.causes import causes
@@ -72,6 +72,15 @@ class Reporter:
                 loan_end=loan.window.end if loan else None,
                 temperature_c=bearing.cooling.celsius,
                 cooling_step=int(bearing.cooling.step),
+            )
+        )
+
+    def inspection(self, checks: tuple[Check, ...]) -> bytes:
+        """Return what the unit found of itself, signed."""
+        at = self._journal.moment()
+        return self._vault.sign(
+            Inspection(
+                force=self._force, unit=self._unit, sent=at.time, clock=at.clock, version=__version__, checks=checks
             )
         )
 

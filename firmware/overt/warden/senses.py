@@ -77,6 +77,11 @@ class Senses:
             shut=self._devices.lid.is_closed() is True,
         )
 
+    @property
+    def cool(self) -> bool:
+        """Whether the board is not too hot to look, and that is known."""
+        return self._cooler.look().step is not Step.OFF
+
     def bearing(self) -> Bearing:
         """Return what reports say of the parts."""
         progress = self._sight.progress

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from overt.protocol import limits
 from overt.protocol.messages import (
+    Aim,
     Answer,
     Ask,
     AskCheckpoint,
@@ -176,6 +177,10 @@ class Service:
         self._stop_by = time.monotonic() + _STOP_PATIENCE_S
         self._to_vision(Stop())
 
+    def aim(self, seconds: int, lane: int) -> None:
+        """Tell vision to show what it sees in a lane."""
+        self._to_vision(Aim(seconds=seconds), (lane,))
+
     def effort(self, step: int) -> None:
         """Tell vision how often to look for faces."""
         self._to_vision(Effort(step=step))
@@ -214,7 +219,7 @@ class Service:
         self._stop_by = None
         self.unit.vision_gone()
 
-    def _to_vision(self, message: Begin | Stop | Effort, descriptors: tuple[int, ...] = ()) -> None:
+    def _to_vision(self, message: Begin | Stop | Effort | Aim, descriptors: tuple[int, ...] = ()) -> None:
         self._vision.send(message, descriptors)
 
     # Uplink
@@ -271,7 +276,8 @@ class Service:
         with self.unit.journal.guard("answer at the cable"):
             answer = self._cable.answer(peer, message, descriptors)
             if answer is not None:
-                peer.send(answer)
+                with self._house.lane() as lane:
+                    peer.send(answer, lane)
 
     # Time and end
 

@@ -25,6 +25,9 @@ class SightPort(Protocol):
     def stop(self) -> None:
         """Tell vision to forget. `Sight.cleared` or `Sight.gone` is called before long."""
 
+    def aim(self, seconds: int, lane: int) -> None:
+        """Tell vision to show what it sees in a lane, and to match nothing."""
+
     def effort(self, step: int) -> None:
         """Tell vision how often to look for faces: 0 is as often as it wants to."""
 
@@ -43,12 +46,12 @@ class Sight:
         self._begun_s = 0.0
         self.model: str | None = None
         self.progress: Progress | None = None
-        self.begun = False
+        self.begun = self.aiming = False
 
     @property
     def busy(self) -> bool:
         """Whether vision may still hold something of a deployment."""
-        return self.begun or self._stopping
+        return self.begun or self._stopping or self.aiming
 
     @property
     def ready(self) -> bool:
@@ -94,9 +97,15 @@ class Sight:
             self._lost = None
             self._port.begin(order, threshold, descriptor)
 
+    def aim(self, seconds: int, lane: int) -> None:
+        """Have vision show what it sees. It stays busy until it is gone: it comes back able to recognise."""
+        if self.ready:
+            self.aiming, self.progress = True, None
+            self._port.aim(seconds, lane)
+
     def stop(self) -> None:
         """Tell vision to forget. What it has seen and not said yet counts no more."""
-        if self.begun:
+        if self.begun or (self.aiming and not self._stopping):
             self.begun, self._stopping = False, True
             self._port.stop()
 
@@ -112,9 +121,10 @@ class Sight:
         Returns:
             The templates that it last said it had made, twice; None when it held nothing of a deployment.
         """
-        busy, made = self.busy, self.progress.templates_made if self.progress else 0
+        busy = self.begun or (self._stopping and not self.aiming)
+        made = self.progress.templates_made if self.progress else 0
         self.model, self._troubles, self.progress = None, {}, None
-        self.begun = self._stopping = False
+        self.begun = self._stopping = self.aiming = False
         return (made, made) if busy else None
 
     def _lose(self, cause: Cause) -> None:

@@ -13,10 +13,11 @@ from overt.protocol import authority, envelope, limits
 from overt.protocol.audit import Event
 from overt.protocol.errors import ProtocolError
 from overt.protocol.messages import Cleared, Progress, Sighting, Trouble
-from overt.protocol.vocabulary import Cause, Doubt, Ending, State
+from overt.protocol.vocabulary import Cause, Doubt, Ending, Refusal, State
 from overt.runtime import log
 from overt.runtime.memory import MemoryUnsafe
-from overt.warden import core
+from overt.warden import core, inspection
+from overt.warden.aiming import Aiming
 from overt.warden.assurances import Assurances
 from overt.warden.core import Action, InForce, Situation
 from overt.warden.desk import Desk
@@ -56,6 +57,7 @@ class Unit:
         parts = (self.lending, self._assurances, self.timekeeping)
         self._desk = Desk(vault, store, self.journal, self.reporter, *parts, self)
         self._sightings = Sightings(vault, store, self.journal, self.reporter, devices)
+        self.aiming = Aiming(self.sight, devices.clock)
         self._health_due = 0.0
         self._resting = self._marked = False
         self.in_hand: Deployment | None = None
@@ -138,7 +140,7 @@ class Unit:
         if self._senses.tampered() and self.in_hand is not None and self.state is not State.ERASING:
             log.event("enclosure.opened", "error")
             self.end(Ending.TAMPER)
-        self._advance(None)
+        self._advance(core.AimOver() if self.aiming.over else None)
         self.sight.slow_down(self._senses.effort)
         self._hand_back()
 
@@ -243,6 +245,35 @@ class Unit:
             log.event("order.unlawful", "error", code=error.code.value)
             return False
         return True
+
+    # Aiming
+
+    def aim(self) -> int:
+        """Show a technician what the lens sees, for a while.
+
+        Returns:
+            The end of the lane where it can be read; the caller's to close.
+
+        Raises:
+            ProtocolError: `BUSY`, with the reason.
+        """
+        self.aiming.require_possible(self.in_hand, cool=self._senses.cool)
+        lane = self.aiming.begin()
+        self._advance(core.AimBegun())
+        return lane
+
+    def inspect(self) -> bytes:
+        """Have every part looked at; return what was found, signed. Nothing may be in hand.
+
+        Raises:
+            ProtocolError: `BUSY`: a deployment is in hand.
+        """
+        if self.in_hand is not None:
+            raise ProtocolError(Refusal.BUSY, "a deployment is in hand: test the unit before or after it")
+        self.journal.probe()
+        conditions = self._senses.conditions(None, resting=False)
+        found = inspection.measure(conditions, self._senses.bearing(), self.sight.progress, self._vault.state)
+        return self.reporter.inspection(inspection.judge(found))
 
     # Vision
 
@@ -350,6 +381,8 @@ class Unit:
                     self._begin(order, self.loaded)
             case Action.STOP:
                 self.sight.stop()
+            case Action.AIM:
+                self.aiming.show()
             case Action.ERASE:
                 pass  # once all else is done, see `_advance`
 

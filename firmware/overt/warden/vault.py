@@ -96,7 +96,8 @@ class Vault:
         Raises:
             VaultError: Not enrolled, or damaged.
         """
-        self._state, self._deployments = state, state / "deployments"
+        self.state = self._state = state
+        self._deployments = state / "deployments"
         self._signing = _read_key(state, "signing.key")
         if len(self._signing) != _KEY_BYTES:
             raise VaultError(f"expected a signing key of {_KEY_BYTES} bytes for {state}: it is damaged")

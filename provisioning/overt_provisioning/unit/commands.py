@@ -18,6 +18,7 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
     _add_enrol(commands)
     _add_network(commands)
     _add_watching(commands)
+    _add_checking(commands)
     _add_deliver(commands)
     _add_time_and_log(commands)
     _add_update(commands)
@@ -122,6 +123,33 @@ def _add_watching(commands: Any) -> None:  # noqa: ANN401 - as above
         "diagnose --home office --json",
         "watching.diagnose",
     )
+
+
+def _add_checking(commands: Any) -> None:  # noqa: ANN401 - as above
+    aim = _add(
+        commands,
+        "aim",
+        "see what the lens sees, with meters for focus and light",
+        "Shows a coarse picture, outlines faces with the pixels between their eyes, and says what to do. Nothing is\n"
+        "recognised meanwhile, nothing is kept, and the unit's lamp is lit. It ends by itself after 15 minutes.",
+        "aim --home office\n  overt-provision unit aim --home office --terminal",
+        "aiming.aim",
+    )
+    aim.add_argument("--terminal", action="store_true", help="meters in the terminal, without a picture")
+    aim.add_argument("--page-port", type=int, default=0, metavar="PORT", help="of the page (default: any)")
+    aim.add_argument("--views", type=int, metavar="N", help="end after so many views")
+    test = _add(
+        commands,
+        "test",
+        "have a unit test itself, and write the acceptance report",
+        "Switches the camera on for a while, then has the unit measure camera, indicator, place, clock, storage,\n"
+        "network, broker and temperature, and sign that; the technician's key countersigns. Writes report.html,\n"
+        "report.pdf, acceptance.json and label.pdf. Exit code 1 when something is to be done.",
+        "test --home office --out acceptance",
+        "testing.test",
+    )
+    test.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder to make")
+    test.add_argument("--seconds", type=float, default=30.0, metavar="S", help="camera on for so long (%(default)g)")
 
 
 def _add_deliver(commands: Any) -> None:  # noqa: ANN401 - as above

@@ -1,0 +1,177 @@
+"""The preview as a page on this machine's loopback: a secret address, nothing kept, nothing from elsewhere."""
+
+import base64
+import html
+import secrets
+import struct
+import threading
+import zlib
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Final
+
+from overt.protocol.cable.aim import View
+from overt.recognition.advice import FaceSize
+from overt_provisioning.unit.meters import face_advice, meters
+
+_COLOURS: Final = {FaceSize.GOOD: "#2fbf71", FaceSize.ENOUGH: "#f2b134", FaceSize.TOO_SMALL: "#ef5b5b"}
+_EVERY_MS: Final = 500
+_STYLE: Final = """
+body{margin:0;background:#14181d;color:#eef2f5;font:18px/1.4 system-ui,sans-serif}
+main{max-width:1100px;margin:0 auto;padding:1rem}
+h1{font-size:1.2rem;margin:.2rem 0 .8rem}
+svg{width:100%;height:auto;display:block;background:#000;border-radius:6px}
+dl{display:grid;grid-template-columns:7rem 1fr;gap:.6rem 1rem;margin:1rem 0}
+dt{font-weight:700}dd{margin:0}
+meter{width:100%;height:1.4rem;display:block}
+.well{color:#6fe0a4}.look{color:#ffb3a8}
+p{color:#b8c2cc;font-size:.95rem}
+"""
+_SCRIPT: Final = """
+const box=document.getElementById('view');
+async function next(){try{const a=await fetch('view',{cache:'no-store'});
+if(a.ok)box.innerHTML=await a.text();else box.innerHTML='<p class=look>The preview is over.</p>';}
+catch(e){box.innerHTML='<p class=look>The preview is over: the command has ended.</p>';return}
+setTimeout(next,EVERY)}
+setTimeout(next,EVERY);
+"""
+
+
+class Page:
+    """Serves the newest view. To be closed."""
+
+    def __init__(self, unit: str, port: int = 0) -> None:
+        """Listen on the loopback.
+
+        Args:
+            unit: The unit's name.
+            port: Which port; 0 for any.
+
+        Raises:
+            OSError: The port is taken.
+        """
+        self._unit, self._secret = unit, secrets.token_urlsafe(16)
+        self._view: View | None = None
+        page = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                code, body = page.answer(self.path, self.headers.get("Host", ""))
+                data = body.encode()
+                self.send_response(code)
+                self.send_header("Content-Type", "text/html; charset=utf-8")
+                self.send_header("Cache-Control", "no-store")
+                self.send_header("Referrer-Policy", "no-referrer")
+                self.send_header("Content-Length", str(len(data)))
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing: the address is a secret."""
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    @property
+    def address(self) -> str:
+        """Where the page is."""
+        return f"http://127.0.0.1:{self._server.server_port}/{self._secret}/"
+
+    def show(self, view: View) -> None:
+        """Show a view, in place of the one before."""
+        self._view = view
+
+    def close(self) -> None:
+        """Serve no more, and forget the view."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._view = None
+
+    def answer(self, path: str, host: str) -> tuple[int, str]:
+        """Return status and body for a request. A name that leads here from elsewhere is refused."""
+        if host not in {f"127.0.0.1:{self._server.server_port}", f"localhost:{self._server.server_port}"}:
+            return 403, "<p>This page is for this machine alone.</p>"
+        if path == f"/{self._secret}/":
+            return 200, whole(self._unit, self._view)
+        if path == f"/{self._secret}/view":
+            return 200, fragment(self._view)
+        return 404, "<p>There is nothing here: use the whole address that the command printed.</p>"
+
+
+def whole(unit: str, view: View | None) -> str:
+    """Return the page."""
+    script = _SCRIPT.replace("EVERY", str(_EVERY_MS))
+    name = html.escape(unit)
+    return (
+        f"<!doctype html><html lang=en-GB><meta charset=utf-8><title>Aiming {name}</title><style>{_STYLE}</style>"
+        f"<main><h1>Aiming {name}</h1><div id=view aria-live=off>{fragment(view)}</div>"
+        "<p>Nothing is recognised and nothing is kept. The picture is coarse on purpose; faces are only outlined."
+        " End with Ctrl-C in the terminal.</p></main>"
+        f"<script>{script}</script></html>"
+    )
+
+
+def fragment(view: View | None) -> str:
+    """Return picture and meters."""
+    if view is None:
+        return "<p>Waiting for the camera…</p>"
+    rows = "".join(
+        f"<dt>{meter.name}</dt><dd><meter min=0 max=1 value={meter.level:.3f}></meter>{html.escape(meter.figure)}: "
+        f"<span class={'well' if meter.well else 'look'}>{html.escape(meter.advice)}</span></dd>"
+        for meter in meters(view)
+    )
+    return f"{picture(view)}<dl>{rows}</dl>"
+
+
+def picture(view: View) -> str:
+    """Return the picture with its outlines, as SVG."""
+    line = max(2, view.width // 400)
+    size = max(14, view.width // 48)
+    marks = []
+    for outline in view.outlines:
+        worth, text = face_advice(outline)
+        colour = _COLOURS[worth]
+        below = outline.top + outline.height + size
+        marks.append(
+            f"<rect x={outline.left} y={outline.top} width={outline.width} height={outline.height} fill=none"
+            f" stroke='{colour}' stroke-width={line} />"
+            f"<text x={outline.left} y={below} fill='{colour}' stroke='#000' stroke-width={line}"
+            f" paint-order=stroke font-size={size}>{outline.eyes_px:.0f} px<title>{html.escape(text)}</title></text>"
+        )
+    data = base64.b64encode(png(view)).decode()
+    return (
+        f"<svg viewBox='0 0 {view.width} {view.height}' role=img aria-label='what the lens sees'>"
+        f"<image href='data:image/png;base64,{data}' width={view.width} height={view.height}"
+        f" preserveAspectRatio=none />{''.join(marks)}</svg>"
+    )
+
+
+def png(view: View) -> bytes:
+    """Return a view's picture as PNG (ISO/IEC 15948): grey, 8 bits.
+
+    Raises:
+        ValueError: The picture is not of the size that the view says.
+    """
+    grey, width, height = pixels(view), view.picture_width, view.picture_height
+    rows = b"".join(b"\0" + grey[at : at + width] for at in range(0, len(grey), width))
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    parts = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = (struct.pack(">I", len(d)) + t + d + struct.pack(">I", zlib.crc32(t + d)) for t, d in parts)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def pixels(view: View) -> bytes:
+    """Return a view's picture, one byte a pixel.
+
+    Raises:
+        ValueError: It is not of the size that the view says.
+    """
+    expected = view.picture_width * view.picture_height
+    try:
+        grey = zlib.decompressobj().decompress(view.picture, expected + 1)
+    except zlib.error as error:
+        raise ValueError("the view's picture is damaged") from error
+    if len(grey) != expected:
+        raise ValueError(f"expected a picture of {expected} pixels, found {len(grey)}")
+    return grey

@@ -1,0 +1,102 @@
+"""`unit test`: the camera on for a while, then what the unit finds of itself, countersigned and written down."""
+
+import argparse
+import time
+from pathlib import Path
+
+import msgspec
+
+from overt.protocol import envelope
+from overt.protocol.cable.aim import View
+from overt.protocol.reports import Inspection
+from overt.protocol.vocabulary import Act, Kind
+from overt.runtime.cli import NEGATIVE, OK, Failure
+from overt.runtime.files import write_atomically
+from overt_provisioning.unit import acceptance
+from overt_provisioning.unit.acceptance import Acceptance
+from overt_provisioning.unit.meters import meters
+from overt_provisioning.unit.preview import Connection, Preview
+from overt_provisioning.unit.session import UnitSaysNo
+from overt_provisioning.unit.visiting import Visiting
+from overt_provisioning.unit.watching import Row, show
+
+_LEAST_VIEWS = 3
+
+
+def test(arguments: argparse.Namespace) -> int:
+    """Have the unit test itself, and write the report."""
+    folder: Path = arguments.out
+    if folder.exists():
+        raise Failure(f"{folder} is there already; give the name of a folder to make")
+    visiting = Visiting(arguments)
+    with visiting.session() as session:
+        key = session.greeting.key
+        visiting.say(f"the camera is on for {arguments.seconds:g} s")
+        signed, view = run(session, arguments.seconds)
+    found = envelope.verify(signed, Inspection, key)
+    countersigned = envelope.countersign(signed, Kind.INSPECTION, visiting.technician.signer)
+    report = Acceptance(
+        found=found,
+        key=key,
+        technician=envelope.key_id(visiting.technician.signer.public_key.keyval["public"]),
+        digest=envelope.digest_of(envelope.parse(signed, Kind.INSPECTION).payload),
+        seconds=arguments.seconds,
+        seen=_seen(view),
+    )
+    _write(folder, report, countersigned)
+    _say(arguments, report)
+    return OK if report.well else NEGATIVE
+
+
+def run(connection: Connection, seconds: float) -> tuple[bytes, View | None]:
+    """Switch the camera on, and have the unit test itself while it is. A camera that is lost is a finding.
+
+    Args:
+        connection: The way to the unit.
+        seconds: How long the camera is on first.
+
+    Returns:
+        What the unit signed, and the last view.
+
+    Raises:
+        Failure: The unit cannot be asked, or refuses.
+    """
+    view: View | None = None
+    try:
+        with Preview(connection) as preview:
+            until, count = time.monotonic() + seconds, 0
+            while count < _LEAST_VIEWS or time.monotonic() < until:
+                view, count = preview.view(), count + 1
+            return connection.ask("test", act=Act.TEST), view
+    except UnitSaysNo as error:
+        if "preview" not in str(error) and "camera" not in str(error):
+            raise
+    return connection.ask("test", act=Act.TEST), None
+
+
+def _seen(view: View | None) -> tuple[str, ...]:
+    if view is None:
+        return ("No picture came.",)
+    return tuple(f"{meter.name}: {meter.figure}: {meter.advice}" for meter in meters(view))
+
+
+def _write(folder: Path, report: Acceptance, countersigned: bytes) -> None:
+    found = report.found
+    files = {
+        "acceptance.json": countersigned,
+        "report.html": acceptance.page(report).encode(),
+        "report.pdf": acceptance.paper(report),
+        "label.pdf": acceptance.label(found.unit, found.force, report.key, found.sent),
+    }
+    folder.mkdir(parents=True)
+    for name, data in files.items():
+        write_atomically(folder / name, data, mode=0o644)
+
+
+def _say(arguments: argparse.Namespace, report: Acceptance) -> None:
+    rows: list[Row] = []
+    for check in report.found.checks:
+        todo = acceptance.advice(check)
+        rows.append((check.part.value, f"{check.found}: {todo}" if todo else check.found, check.well))
+    facts = {"well": report.well, "digest": report.digest, "seen": report.seen, "folder": str(arguments.out)}
+    show(arguments, rows, {**facts, "checks": msgspec.to_builtins(report.found.checks)})
