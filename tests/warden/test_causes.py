@@ -88,7 +88,7 @@ def test_a_part_that_fails_pauses_and_is_named(unit: DeskBench, cause: Cause) ->
     now = status(unit)
     assert (now.state, now.doubts) == (State.PAUSED, (doubt,))
     assert told(unit) == {cause}
-    assert f"            {SENTENCES[cause]}" in status_lines(now)
+    assert f"see to      {SENTENCES[cause]}" in status_lines(now)
 
 
 def test_a_temperature_that_cannot_be_read_is_another_thing_than_one_that_is_too_high(unit: DeskBench) -> None:
@@ -198,7 +198,9 @@ def test_the_status_command_says_each_thing_in_a_line_of_its_own(tmp_path: Path)
             command = [Path(sys.executable).with_name("overt-camera"), "status", "--run", str(bench.run)]
             shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
     lines = shown.splitlines()
-    assert {line.strip() for line in lines if line.startswith(" " * 12)} == {SENTENCES[cause] for cause in wanted}
+    said = [line[12:] for line in lines if line.startswith(("see to ", " " * 12))]
+    assert len(said) == len(wanted)
+    assert set(said) == {SENTENCES[cause] for cause in wanted}
     assert "temperature 88 °C, too hot to recognise" in lines
 
 
