@@ -7,3 +7,4 @@ run="--extra camera --extra provisioning --extra controlroom --extra tools"
 lock run.txt $run pyproject.toml
 lock dev.txt $run --extra pkcs11 --extra dev pyproject.toml
 lock npm.txt requirements/npm.in
+lock unit.txt --extra camera pyproject.toml # what the package for a unit holds

@@ -59,10 +59,10 @@ def test_missing_models(tmp_path: Path) -> None:
 @needs_scene
 def test_a_changed_model_file_is_named_with_both_digests(tmp_path: Path) -> None:
     shutil.copytree(MODELS, tmp_path / "models")
-    with (tmp_path / "models" / "sface.tflite").open("ab") as file:
+    with (tmp_path / "models" / "edgeface-s.tflite").open("ab") as file:
         file.write(b"x")
     done = demo(tmp_path, "--models", tmp_path / "models", "--scene", SCENE)
-    assert_refused(done, 3, "sface.tflite", "expected", "found")
+    assert_refused(done, 3, "edgeface-s.tflite", "expected", "found")
     assert not (tmp_path / "work").exists()
 
 

@@ -28,6 +28,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
     stage.close()
 
 
+@pytest.mark.slow
 def test_p9_two_forces_one_unit_as_the_guide_says(stage: Stage) -> None:
     lending, borrowing, loan, handing_over, enrolling, ordering, ending = blocks("loans.md")
     stage.type(*lending, *borrowing, *loan)

@@ -49,6 +49,7 @@ def order(stage: Stage) -> None:
     assert "A unit accepts it." in stage.type(*COUNTERSIGNING)
 
 
+@pytest.mark.slow
 @needs_models
 def test_the_guide_from_an_empty_folder_to_the_next_charter(stage: Stage) -> None:
     order(stage)

@@ -22,7 +22,7 @@ from .synthetic import PICTURE_NS, SimulatedDetector, picture, template_of, text
 
 MODELS = Path(os.environ.get("OVERT_MODELS", Path(__file__).parents[2] / "build" / "models"))
 DETECTOR = MODELS / "yunet-640x352.tflite"
-EMBEDDER = MODELS / "sface.tflite"
+EMBEDDER = MODELS / "edgeface-s.tflite"
 
 pytestmark = pytest.mark.skipif(
     not (DETECTOR.is_file() and EMBEDDER.is_file()),

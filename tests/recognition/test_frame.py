@@ -54,7 +54,7 @@ def test_red_is_red_with_either_matrix(matrix: str, code: tuple[int, int, int]) 
         {"y": np.zeros((0, 4), np.uint8)},
         {"u": np.zeros((3, 2), np.uint8)},
         {"v": np.zeros((2, 2, 1), np.uint8)},
-        {"small": np.zeros((4, 4), np.uint8)},
+        {"small_copy": np.zeros((4, 4), np.uint8)},
         {"scale": 0.0},
         {"scale": float("nan")},
         {"matrix": "bt2020"},

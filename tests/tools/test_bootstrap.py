@@ -45,6 +45,7 @@ def test_a_python_that_cannot_make_environments_is_told_what_to_install(
     assert not (tmp_path / ".venv").exists()
 
 
+@pytest.mark.slow
 def test_a_package_that_cannot_be_had_is_one_clear_error_and_the_next_try_starts_over(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -41,6 +41,7 @@ def test_each_evaluation_draws_its_two_plots_to_print_and_to_look_at(tmp_path: P
     assert {path.name for path in tmp_path.iterdir()} == {f"{name}.{kind}" for name in names for kind in ("svg", "png")}
 
 
+@pytest.mark.slow
 def test_what_shows_the_same_is_the_same_file(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         with plots.figure(tmp_path / folder, "p", ("svg",)) as axes:

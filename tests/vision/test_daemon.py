@@ -209,7 +209,7 @@ def test_a_source_that_cannot_be_used_gets_one_clear_line(
 def test_p10_a_changed_model_is_refused_with_both_digests(clip: Path, tmp_path: Path) -> None:
     models = tmp_path / "models"
     shutil.copytree(MODELS, models)
-    embedder = models / "sface.tflite"
+    embedder = models / "edgeface-s.tflite"
     data = bytearray(embedder.read_bytes())
     data[-1] ^= 1
     embedder.write_bytes(data)

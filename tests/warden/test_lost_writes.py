@@ -154,7 +154,7 @@ def test_a_whole_life_was_traced(run: Run) -> None:
 
 
 def test_power_cuts_that_lose_what_was_not_synced(run: Run, tmp_path: Path) -> None:
-    for number, cut in enumerate(range(len(run.operations), len(run.operations) // 4, -len(run.operations) // 40)):
+    for number, cut in enumerate(range(len(run.operations), len(run.operations) // 4, -len(run.operations) // 12)):
         run.check(tmp_path / str(number), cut, number)
 
 

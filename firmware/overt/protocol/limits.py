@@ -18,10 +18,10 @@ WATCHLIST_MAX_TEMPLATES_PER_ENTRY: Final = 8
 # because their faces change.
 IMAGE_MAX_AGE: Final = timedelta(days=3653)
 IMAGE_MAX_AGE_UNDER_18: Final = timedelta(days=731)
-TEMPLATE_VALUES: Final = 128  # SFace's output
+TEMPLATE_VALUES: Final = 128  # what both embedders of the catalogue give
 TEMPLATE_BYTES: Final = TEMPLATE_VALUES * 4  # float32, little-endian
 
-THRESHOLD_MIN: Final = 0.35  # cosine; below it nothing is a match: SFace's published point is 0.363, centred about 0.32
+THRESHOLD_MIN: Final = 0.35  # cosine; below it nothing is a match with any model: SFace's published point is 0.363
 THRESHOLD_MAX: Final = 0.95
 
 FALSE_ALERT_CEILING_MAX: Final = 0.001  # [O19] South Wales Police, 2018: at most 1 false alert in 1,000 faces

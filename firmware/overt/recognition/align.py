@@ -10,7 +10,7 @@ SIZE = 112
 """Width and height of an aligned face in pixels."""
 
 # Where right eye, left eye, nose, right and left corner of the mouth belong in 112 x 112 pixels: the reference that
-# ArcFace (Deng et al., 2019) made the custom and that SFace was trained with.
+# ArcFace (Deng et al., 2019) made the custom and that the embedders were trained with.
 REFERENCE: Floats = np.array(
     [[38.2946, 51.6963], [73.5318, 51.5014], [56.0252, 71.7366], [41.5493, 92.3655], [70.7299, 92.2041]], np.float32
 )

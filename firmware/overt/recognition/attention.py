@@ -53,6 +53,14 @@ class Attention:
         self._seen: Floats | None = None
         self._looked_ns = 0
 
+    def due(self, now_ns: int) -> bool:
+        """Tell whether enough time has passed to look again, whatever the picture shows.
+
+        Args:
+            now_ns: When it was taken, Unix time in nanoseconds.
+        """
+        return self._seen is None or not 0 <= (now_ns - self._looked_ns) / _MS < self._pace.busy_ms
+
     def wants(self, small: Bytes, now_ns: int, *, following: bool) -> bool:
         """Tell whether to look at this picture, and remember it if so.
 
@@ -61,9 +69,9 @@ class Attention:
             now_ns: When it was taken, Unix time in nanoseconds. A step back in time is looked at.
             following: Whether any face is being followed.
         """
-        since_ms = (now_ns - self._looked_ns) / _MS
-        if self._seen is not None and 0 <= since_ms < self._pace.busy_ms:
+        if not self.due(now_ns):
             return False
+        since_ms = (now_ns - self._looked_ns) / _MS
         means = block_means(small)
         calm = (
             self._seen is not None

@@ -102,6 +102,18 @@ class Output(Value, frozen=True, kw_only=True):
     shape: Shape
 
 
+class Scaling(Value, frozen=True, kw_only=True):
+    """(colour - subtract) / divide.
+
+    Attributes:
+        subtract: From colours of 0 to 255.
+        divide: What is left.
+    """
+
+    subtract: Annotated[float, Meta(ge=0, le=255)]
+    divide: Annotated[float, Meta(gt=0, le=255)]
+
+
 class Artefact(Value, frozen=True, kw_only=True):
     """A built model file.
 
@@ -117,8 +129,9 @@ class Artefact(Value, frozen=True, kw_only=True):
         outputs: What it gives.
         centre: How many times the shift of the network's last batch norm is taken from what it gives; 0 leaves it as
             published.
-        ranges: Beside the catalogue, the file with the ranges of activations for computing in 8-bit integers; none for
-            floats.
+        scaling: What the published network expects done to colours before it; none when it does that itself.
+        shortened: Whether directions that the network never uses are left out of its templates.
+        dense_integers: Whether dense layers compute in 8-bit integers, with scales found anew for every row.
         sha256: Of the file.
         notes: Where its figures come from, and what to know.
     """
@@ -133,7 +146,9 @@ class Artefact(Value, frozen=True, kw_only=True):
     input: Input
     outputs: Annotated[tuple[Output, ...], Meta(min_length=1, max_length=32)]
     centre: Annotated[float, Meta(ge=0, le=4)] = 0.0
-    ranges: FileName | None = None
+    scaling: Scaling | None = None
+    shortened: bool = False
+    dense_integers: bool = False
     sha256: Digest
     notes: Text
 

@@ -15,7 +15,7 @@ from overt.recognition.detect import OUTPUTS, STRIDES
 from overt.recognition.errors import BadModel, NoAccelerator
 
 DIMENSION = 128
-"""Numbers in a template (SFace: Zhong et al., "SFace: sigmoid-constrained hypersphere loss", 2021)."""
+"""Numbers in a template of every embedder of the catalogue."""
 
 
 class Detector(Protocol):
@@ -181,7 +181,7 @@ class LiteRtDetector:
 
 
 class LiteRtEmbedder:
-    """SFace in a LiteRT file: input [1, 112, 112, 3] float32 RGB 0..255, output [1, 128] float32, not normalised."""
+    """An embedder in a LiteRT file: input [1, 112, 112, 3] float32 RGB 0..255, output [1, 128] float32, any length."""
 
     def __init__(self, model_path: str, threads: int = 1) -> None:
         """Load the model and run it once, so that the first face is not slower than the others.

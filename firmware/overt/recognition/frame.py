@@ -1,5 +1,6 @@
 """One picture of the camera, as it comes: I420 planes of the full view and a small copy for the detector."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,8 +25,7 @@ class Frame:
         y: Luma, (H, W) uint8, at full resolution.
         u: Blue difference, (ceil(H/2), ceil(W/2)) uint8, each sample centred on its 2 x 2 luma samples.
         v: Red difference, like `u`.
-        small: The detector's input, (h, w, 3) uint8 BGR: the full view scaled by one factor, its first pixel at the
-            top left, padded with zeros at the right and the bottom.
+        small_copy: See `small`; or what makes it, where that takes work that most pictures are never worth.
         scale: Full-view pixels per pixel of `small`.
         full_range: Luma uses 0..255; otherwise 16..235 (and chroma 16..240).
         matrix: Which luma weights the planes were made with.
@@ -39,13 +39,13 @@ class Frame:
     y: Bytes = field(repr=False)
     u: Bytes = field(repr=False)
     v: Bytes = field(repr=False)
-    small: Bytes = field(repr=False)
+    small_copy: Bytes | Callable[[], Bytes] = field(repr=False)
     scale: float
     full_range: bool = False
     matrix: Matrix = "bt709"
 
     def __post_init__(self) -> None:
-        for name in ("y", "u", "v", "small"):
+        for name in ("y", "u", "v"):
             plane = getattr(self, name)
             if not isinstance(plane, np.ndarray) or plane.dtype != np.uint8:
                 raise BadFrame(f"expected {name} as an array of uint8, found {getattr(plane, 'dtype', type(plane))}")
@@ -54,12 +54,24 @@ class Frame:
         half = (-(-self.y.shape[0] // 2), -(-self.y.shape[1] // 2))
         if self.u.shape != half or self.v.shape != half:
             raise BadFrame(f"expected u and v of shape {half} beside y {self.y.shape}: {self.u.shape}, {self.v.shape}")
-        if not is_image(self.small):
-            raise BadFrame(f"expected small of shape (h, w, 3), found {self.small.shape}")
+        if not callable(self.small_copy):
+            _check_small(self.small_copy)
         if not (np.isfinite(self.scale) and self.scale > 0):
             raise BadFrame(f"expected a scale above zero, found {self.scale}")
         if self.matrix not in LUMA_WEIGHTS:
             raise BadFrame(f"expected matrix bt709 or bt601, found {self.matrix!r}")
+
+    @property
+    def small(self) -> Bytes:
+        """The detector's input, (h, w, 3) uint8 BGR.
+
+        The full view scaled by one factor, its first pixel at the top left, padded with zeros at the right and the
+        bottom.
+
+        Raises:
+            BadFrame: What was to make it made something else.
+        """
+        return _check_small(self.small_copy()) if callable(self.small_copy) else self.small_copy
 
     @property
     def width(self) -> int:
@@ -70,6 +82,13 @@ class Frame:
     def height(self) -> int:
         """Height of the full view in pixels."""
         return int(self.y.shape[0])
+
+
+def _check_small(small: Bytes) -> Bytes:
+    if not is_image(small):
+        found = getattr(small, "shape", type(small)), getattr(small, "dtype", None)
+        raise BadFrame(f"expected small as an array of uint8 of shape (h, w, 3), found {found[0]} {found[1]}")
+    return small
 
 
 def to_rgb(y: Floats, u: Floats, v: Floats, *, full_range: bool, matrix: Matrix) -> Bytes:

@@ -177,14 +177,12 @@ class Recogniser:
         """
         if self._closed:
             raise BadFrame("expected an open recogniser, found a closed one")
-        width, height = self._detector.size
-        if frame.small.shape != (height, width, 3):
-            raise BadFrame(f"expected a small picture of {(height, width, 3)}, found {frame.small.shape}")
+        small = self._worth_a_look(frame)
         self._totals.frames += 1
-        if not self._attention.wants(frame.small, frame.captured_ns, following=bool(self._active)):
+        if small is None:
             self._flush_if_used()
             return self._result([])
-        found = decode(self._detector.detect(frame.small), (width, height), frame.scale, *self._decoding)
+        found = decode(self._detector.detect(small), self._detector.size, frame.scale, *self._decoding)
         self._totals.detections += len(found)
         self._active = self._follow(found, frame)
         try:
@@ -195,6 +193,16 @@ class Recogniser:
         if not shots:
             self._flush_if_used()
         return self._result(sightings)
+
+    def _worth_a_look(self, frame: Frame) -> Bytes | None:
+        """Return the detector's input if faces are to be looked for; it is not even made when it is too soon."""
+        if not self._attention.due(frame.captured_ns):
+            return None
+        small, (width, height) = frame.small, self._detector.size
+        if small.shape != (height, width, 3):
+            raise BadFrame(f"expected a small picture of {(height, width, 3)}, found {small.shape}")
+        wanted = self._attention.wants(small, frame.captured_ns, following=bool(self._active))
+        return small if wanted else None
 
     def _flush_if_used(self) -> None:
         """Overwrite what the last look left in the engine, in the first picture without one."""

@@ -10,7 +10,6 @@ from overt.runtime.files import write_atomically
 from overt_tools.fetch import fetch
 
 from .errors import ModelsError, WrongArtefact
-from .quantise import Ranges, read_ranges
 
 Report = Callable[[str], None]
 
@@ -61,27 +60,11 @@ def is_up_to_date(catalogue: cat.Catalogue, data: bytes, out: Path) -> bool:
     return True
 
 
-def load_ranges(catalogue_path: Path, artefact: cat.Artefact) -> Ranges | None:
-    """Read the ranges of an artefact that computes in integers, from beside the catalogue; None for one that does not.
-
-    Raises:
-        ModelsError: they are missing, or not of the expected form.
-    """
-    if artefact.ranges is None:
-        return None
-    path = catalogue_path.parent / artefact.ranges
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ModelsError(f"expected the ranges of {artefact.name} in {path}: {error.strerror}") from error
-    return read_ranges(data)
-
-
 def convert_all(catalogue_path: Path, cache: Path, report: Report = lambda _: None) -> list[Built]:
     """Fetch what the artefacts of a catalogue are made from, and convert it.
 
     Raises:
-        ModelsError: the catalogue or its ranges cannot be read.
+        ModelsError: the catalogue cannot be read.
         BadCatalogue: the catalogue is not of the expected form.
         FetchError: a source cannot be had.
         CannotConvert: a source is not what the converter knows.
@@ -95,7 +78,7 @@ def convert_all(catalogue_path: Path, cache: Path, report: Report = lambda _: No
         files = fetch(source, cache, report).files if artefacts else {}
         for artefact in artefacts:
             report(f"converting {artefact.name}")
-            content = convert(files[artefact.member].read_bytes(), artefact, load_ranges(catalogue_path, artefact))
+            content = convert(files[artefact.member].read_bytes(), artefact)
             built.append(Built(artefact, content, hashlib.sha256(content).hexdigest()))
     return built
 

@@ -10,7 +10,6 @@ from typing import Any
 from overt.recognition import catalogue as cat
 from overt.recognition.errors import RecognitionError
 from overt.runtime.cli import BAD_INPUT, NEGATIVE, OK, UNAVAILABLE, Failure, Parser
-from overt.runtime.files import write_atomically
 from overt_tools.fetch import DEFAULT_CACHE, FetchError
 
 from .build import build, convert_all, load_catalogue
@@ -49,15 +48,6 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         epilog="example:\n  overt-tools models verify --models build/models",
     )
     comparing.set_defaults(handler=_verify)
-    measuring = commands.add_parser(
-        "calibrate",
-        help="measure the ranges that an embedder in integers needs",
-        description="Measure on the demonstration footage's faces how far each activation reaches, and write it beside "
-        "the catalogue. Ranges measured again differ a little, and so does the model: enter its digest, then verify.",
-        epilog="example:\n  overt-tools models calibrate sface-int8",
-    )
-    measuring.add_argument("artefact", metavar="ARTEFACT", help="its name in the catalogue")
-    measuring.set_defaults(handler=_calibrate)
     showing = commands.add_parser(
         "show",
         help="list what the catalogue names",
@@ -65,14 +55,13 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         epilog="example:\n  overt-tools models show --json",
     )
     showing.set_defaults(handler=_show)
-    for command in (making, comparing, measuring, showing):
+    for command in (making, comparing, showing):
         command.add_argument("--catalogue", type=Path, default=DEFAULT_CATALOGUE, help="default: %(default)s")
         command.add_argument("--json", action="store_true", help="print one JSON object")
-    for command in (making, comparing, measuring):
+    for command in (making, comparing):
         command.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="kept downloads (default: %(default)s)")
     making.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where the files go (default: %(default)s)")
-    for command in (comparing, measuring):
-        command.add_argument("--models", type=Path, default=DEFAULT_OUT, help="built files (default: %(default)s)")
+    comparing.add_argument("--models", type=Path, default=DEFAULT_OUT, help="built files (default: %(default)s)")
 
 
 def _guarded(work: Callable[[], int]) -> int:
@@ -115,29 +104,6 @@ def _print_digests(arguments: argparse.Namespace) -> int:
             same = "as in the catalogue" if one.sha256 == one.artefact.sha256 else "the catalogue has another"
             print(f"{one.artefact.name:16} {one.sha256} {len(one.content):>10} bytes  {same}")
     return NEGATIVE if differing else OK
-
-
-def _calibrate(arguments: argparse.Namespace) -> int:
-    return _guarded(lambda: _measure(arguments))
-
-
-def _measure(arguments: argparse.Namespace) -> int:
-    from .measure import measure  # noqa: PLC0415 - loads NumPy and the engine, which the other commands do without
-    from .quantise import write_ranges  # noqa: PLC0415 - with the above
-
-    catalogue, _ = load_catalogue(arguments.catalogue)
-    artefact = catalogue.find_artefact(arguments.artefact)
-    ranges = measure(catalogue, artefact, arguments.models, arguments.cache, _progress)
-    path = arguments.catalogue.parent / str(artefact.ranges)
-    try:
-        write_atomically(path, write_ranges(ranges), mode=0o644)
-    except OSError as error:
-        raise ModelsError(f"cannot write {path}: {error.strerror}") from error
-    if arguments.json:
-        print(json.dumps({"artefact": artefact.name, "file": str(path), "activations": len(ranges)}))
-    else:
-        print(f"models: the ranges of {len(ranges)} activations of {artefact.name} are in {path}")
-    return OK
 
 
 def _verify(arguments: argparse.Namespace) -> int:

@@ -2,24 +2,24 @@
 
 from overt.recognition.catalogue import Artefact
 
+from .blocks import find_blocks
 from .centre import centre
 from .errors import CannotConvert
-from .fold import fold
+from .fold import fold, scale_input
 from .heads import join_heads
 from .lower import lower
-from .onnx_graph import read
-from .quantise import Ranges, quantise
-from .spell import spell_prelu
+from .onnx_graph import Graph, read
+from .quantise import quantise_dense
+from .shorten import shorten
 
 
-def convert(model: bytes, artefact: Artefact, ranges: Ranges | None = None) -> bytes:
-    """Convert a model, to 8-bit integers when the artefact says so.
+def convert(model: bytes, artefact: Artefact) -> bytes:
+    """Convert a model, its dense layers to 8-bit integers when the artefact says so.
 
     Args:
         model: ONNX, float or with block-quantised weights; its picture's size does not matter.
         artefact: says the picture's size, and the outputs' names and shapes. A single output may have any name in the
             model; several must have the catalogue's names there.
-        ranges: of the activations, when the artefact names a file of them.
 
     Returns:
         The LiteRT file, the same bytes for the same input.
@@ -28,23 +28,17 @@ def convert(model: bytes, artefact: Artefact, ranges: Ranges | None = None) -> b
         CannotConvert: the model is not one that this converter knows, or does not give what the artefact promises.
     """
     floats = convert_to_floats(model, artefact)
-    if artefact.ranges is None:
-        return floats
-    if ranges is None:
-        raise CannotConvert(f"expected ranges of {artefact.name} in {artefact.ranges}, found none")
-    return quantise(floats, ranges)
+    return quantise_dense(floats) if artefact.dense_integers else floats
 
 
 def convert_to_floats(model: bytes, artefact: Artefact) -> bytes:
-    """Convert a model to floats: with PReLU spelt for integers when the artefact says that they are to come.
+    """Convert a model to floats.
 
     Raises:
         CannotConvert: see `convert`.
     """
     _, height, width, channels = artefact.input.shape
-    graph = join_heads(fold(centre(read(model), artefact.centre)))
-    if artefact.ranges is not None:
-        graph = spell_prelu(graph)
+    graph = _rewritten(read(model), artefact)
     if graph.channels != channels:
         raise CannotConvert(
             f"expected {channels} colour channels in the model of {artefact.name}, found {graph.channels}"
@@ -55,3 +49,14 @@ def convert_to_floats(model: bytes, artefact: Artefact) -> bytes:
         raise CannotConvert(f"expected outputs {names} in the model of {artefact.name}, found {list(graph.outputs)}")
     outputs = {old: (output.name, output.shape) for old, output in zip(known, artefact.outputs, strict=True)}
     return lower(graph, width, height, outputs, artefact.name)
+
+
+def _rewritten(graph: Graph, artefact: Artefact) -> Graph:
+    """A network as the artefact wants it, in as few operations as compute the same."""
+    graph = find_blocks(centre(graph, artefact.centre))
+    if artefact.shortened:
+        graph = shorten(graph, artefact.outputs[0].shape[-1])
+    graph = join_heads(fold(graph))
+    if artefact.scaling is not None:
+        graph = scale_input(graph, artefact.scaling.subtract, artefact.scaling.divide)
+    return graph

@@ -142,11 +142,7 @@ def _affine_before(graph: Graph, node: Node) -> Graph | None:
         return None
     # Flatten of NCHW keeps a channel's pixels together.
     scale, shift = (np.repeat(a, weights.shape[1] // a.size) for a in (affine.scale, affine.shift))
-    moved = (
-        np.array([math.fsum((row * shift).tolist()) for row in weights.reshape(weights.shape[0], -1)])
-        if shift.any()
-        else 0.0
-    )
+    moved = fsum_product(weights.reshape(weights.shape[0], -1), shift) if shift.any() else 0.0
     scaled = weights * scale.reshape([1, -1] + [1] * (weights.ndim - 2))
     constants = {**graph.constants, after.inputs[1]: scaled, after.inputs[2]: bias + moved}
     return _remove(replace(graph, constants=constants), node)
@@ -160,6 +156,34 @@ def _relu_after(graph: Graph, node: Node) -> Graph | None:
     if before.attributes.get("relu") or not _only_feeds(graph, before.output, node):
         return None
     return _merge(graph, before, node, replace(before, attributes={**before.attributes, "relu": True}))
+
+
+def fsum_product(matrix: Doubles, vector: Doubles) -> Doubles:
+    """Return a matrix (rows, columns) times a vector (columns,), each sum rounded once: the same on every machine."""
+    return np.array([math.fsum((row * vector).tolist()) for row in matrix])
+
+
+def scale_input(graph: Graph, subtract: float, divide: float) -> Graph:
+    """Let a network take colours as they are: (colour - subtract) / divide goes into its first convolution.
+
+    Args:
+        graph: from `fold`.
+        subtract: what the network expects taken away.
+        divide: what it expects the rest divided by.
+
+    Raises:
+        CannotConvert: it does not begin with a convolution without padding, where alone this is exact.
+    """
+    users = graph.users(graph.input)
+    first = users[0] if len(users) == 1 else None
+    if first is None or first.op != "Conv" or any(first.attributes.get("pads", ())):
+        raise CannotConvert("expected the network to begin with a convolution without padding, to scale its input")
+    weights, bias = (graph.constants[name] for name in first.inputs[1:3])
+    scaled = weights / divide
+    rows = scaled.reshape(scaled.shape[0], -1)
+    moved = bias - fsum_product(rows, np.full(rows.shape[1], subtract))
+    constants = {**graph.constants, first.inputs[1]: scaled, first.inputs[2]: moved}
+    return replace(graph, constants=constants)
 
 
 def _merge(graph: Graph, first: Node, second: Node, merged: Node) -> Graph:

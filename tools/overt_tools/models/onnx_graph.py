@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -76,12 +77,22 @@ def read(model: bytes) -> Graph:
     dimensions = inputs[0].type.tensor_type.shape.dim
     if len(dimensions) != len("NCHW") or dimensions[1].dim_value < 1:
         raise CannotConvert(f"expected an NCHW input with fixed channels, found {len(dimensions)} dimensions")
-    nodes = tuple(_node(node, onnx.helper.get_attribute_value, onnx.numpy_helper.to_array) for node in graph.node)
+    read_node = partial(_nodes, value_of=onnx.helper.get_attribute_value, to_array=onnx.numpy_helper.to_array)
+    nodes = tuple(one for node in graph.node for one in read_node(node))
     whole = Graph(inputs[0].name, dimensions[1].dim_value, tuple(o.name for o in graph.output), nodes, constants)
     return compute_constants(whole)
 
 
-def _node(node: Any, value_of: Callable[[Any], Any], to_array: Callable[[Any], Array]) -> Node:  # noqa: ANN401 - protobuf
+def _nodes(node: Any, value_of: Callable[[Any], Any], to_array: Callable[[Any], Array]) -> list[Node]:  # noqa: ANN401 - protobuf
+    """One node for each output: a Split becomes as many nodes "Part" (our own) of attributes axis, first and count."""
+    if node.op_type == "Split":
+        attributes = {a.name: value_of(a) for a in node.attribute}
+        counts = [int(count) for count in attributes.get("split", ())]
+        if len(counts) != len(node.output):
+            raise CannotConvert(f"expected the sizes of the parts of Split {node.output[0]}, found {counts}")
+        axis, starts = int(attributes.get("axis", 0)), [sum(counts[:index]) for index in range(len(counts))]
+        ends = zip(node.output, starts, counts, strict=True)
+        return [Node("Part", (node.input[0],), o, {"axis": axis, "first": f, "count": c}) for o, f, c in ends]
     if len([name for name in node.output if name]) != 1:
         raise CannotConvert(f"expected one output of {node.op_type} {node.name}, found {list(node.output)}")
     attributes = {a.name: value_of(a) for a in node.attribute}
@@ -89,7 +100,7 @@ def _node(node: Any, value_of: Callable[[Any], Any], to_array: Callable[[Any], A
         if "value" not in attributes:
             raise CannotConvert(f"expected a tensor in constant {node.output[0]}, found {sorted(attributes)}")
         attributes = {"value": to_array(attributes["value"])}
-    return Node(node.op_type, tuple(node.input), node.output[0], attributes)
+    return [Node(node.op_type, tuple(node.input), node.output[0], attributes)]
 
 
 def compute_constants(graph: Graph) -> Graph:

@@ -3,12 +3,14 @@
 from typing import Any, TypeAlias
 
 import numpy as np
+from ai_edge_litert import schema_py_generated as schema
 
 from .errors import CannotConvert
 from .litert_file import Operation, Tensor
 from .onnx_graph import Array, Graph, Node
 
 Shape: TypeAlias = tuple[int, ...]
+Result: TypeAlias = tuple[int, bool]  # of a rule: the tensor that holds a node's result, and whether it has channels
 
 
 class Program:
@@ -50,6 +52,21 @@ class Program:
         output = self.tensor(name, shape)
         self.operations.append(Operation(code, inputs, output, options))
         return output
+
+    def reshaped(self, source: int, name: str, shape: Shape) -> int:
+        """Add a tensor with the numbers of another in another shape; return its number."""
+        wanted = self.constant(f"{name}/shape", np.array(shape), np.int32)
+        options = schema.ReshapeOptionsT(newShape=list(shape))
+        return self.emit(schema.BuiltinOperator.RESHAPE, (source, wanted), name, shape, options)
+
+    def part(self, source: int, name: str, axis: int, first: int, count: int) -> int:
+        """Add a tensor with some of another's numbers along an axis; return its number."""
+        whole = self.tensors[source].shape
+        taken = tuple(count if index == axis else size for index, size in enumerate(whole))
+        starts = np.array([first if index == axis else 0 for index in range(len(whole))])
+        begin = self.constant(f"{name}/begin", starts, np.int32)
+        size = self.constant(f"{name}/size", np.array(taken), np.int32)
+        return self.emit(schema.BuiltinOperator.SLICE, (source, begin, size), name, taken, schema.SliceOptionsT())
 
     def value(self, node: Node, index: int = 0, spatial: bool = True) -> tuple[int, Shape]:
         """Return the tensor that an input of a node went to, and its shape.

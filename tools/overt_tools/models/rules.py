@@ -5,15 +5,14 @@ LiteRT's definitions: its builtin operators' reference kernels; every rule is co
 """
 
 from collections.abc import Callable, Mapping
-from typing import TypeAlias
 
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from .onnx_graph import Node
-from .program import Program, Shape, require
+from .program import Program, Result, Shape, require
+from .rules_blocks import BLOCK_RULES
 
-Result: TypeAlias = tuple[int, bool]
 Op = schema.BuiltinOperator
 
 
@@ -94,15 +93,6 @@ def _prelu(program: Program, node: Node) -> Result:
     return program.emit(Op.PRELU, inputs, node.output, shape), True
 
 
-def _scale(program: Program, node: Node) -> Result:
-    source, shape = program.value(node)
-    factors = program.const(node, 1)
-    require(node, factors.size == shape[3], "one factor per channel")
-    inputs = (source, program.constant(node.inputs[1], factors.reshape(1, 1, 1, -1)))
-    options = schema.MulOptionsT(fusedActivationFunction=_activation(node))
-    return program.emit(Op.MUL, inputs, node.output, shape, options), True
-
-
 def _alike(code: int) -> Callable[[Program, Node], Result]:
     """A rule for an operation on each number by itself."""
 
@@ -123,10 +113,19 @@ def _subtract(program: Program, node: Node) -> Result:
 
 
 def _add(program: Program, node: Node) -> Result:
-    (first, shape), (second, other) = program.value(node), program.value(node, 1)
-    require(node, shape == other, f"two values of one shape ({shape} and {other})")
+    constants = [index for index, name in enumerate(node.inputs) if name in program.graph.constants]
+    index = 1 - constants[0] if constants else 0
+    spatial = node.inputs[index] in program.spatial
+    first, shape = program.value(node, index, spatial)
+    if constants:
+        amount = program.const(node, constants[0])
+        require(node, not spatial and amount.shape == shape, f"a constant of shape {shape}")
+        second = program.constant(node.inputs[constants[0]], amount)
+    else:
+        second, other = program.value(node, 1, spatial)
+        require(node, shape == other, f"two values of one shape ({shape} and {other})")
     options = schema.AddOptionsT(fusedActivationFunction=_activation(node))
-    return program.emit(Op.ADD, (first, second), node.output, shape, options), True
+    return program.emit(Op.ADD, (first, second), node.output, shape, options), spatial
 
 
 def _resize(program: Program, node: Node) -> Result:
@@ -136,9 +135,9 @@ def _resize(program: Program, node: Node) -> Result:
     require(node, how == (b"nearest", b"floor", b"asymmetric"), "every pixel to be doubled")
     # Joining and reshaping doubles every pixel, exactly; the format's own resizing is not done by XNNPACK.
     wide = _joined(program, source, f"{node.output}/wide", 3)
-    lines = _reshaped(program, wide, f"{node.output}/lines", (1, rows, 1, 2 * columns * channels))
+    lines = program.reshaped(wide, f"{node.output}/lines", (1, rows, 1, 2 * columns * channels))
     tall = _joined(program, lines, f"{node.output}/tall", 2)
-    return _reshaped(program, tall, node.output, (1, 2 * rows, 2 * columns, channels)), True
+    return program.reshaped(tall, node.output, (1, 2 * rows, 2 * columns, channels)), True
 
 
 def _joined(program: Program, source: int, name: str, axis: int) -> int:
@@ -148,40 +147,42 @@ def _joined(program: Program, source: int, name: str, axis: int) -> int:
 
 
 def _channels(program: Program, node: Node) -> Result:
-    source, shape = program.value(node)
+    source, _ = program.value(node)
     first, count = int(node.attributes["first"]), int(node.attributes["count"])
-    taken = (*shape[:3], count)
-    begin = program.constant(f"{node.output}/begin", np.array([0, 0, 0, first]), np.int32)
-    size = program.constant(f"{node.output}/size", np.array(taken), np.int32)
-    return program.emit(Op.SLICE, (source, begin, size), node.output, taken, schema.SliceOptionsT()), True
+    return program.part(source, node.output, 3, first, count), True
 
 
 def _transpose(program: Program, node: Node) -> Result:
-    source, _ = program.value(node)
-    require(node, tuple(node.attributes.get("perm", ())) == (0, 2, 3, 1), "channels made last")
-    return source, False  # they are last already
+    """Nothing to do where only the place of the channels changes: here they are last whatever the graph says."""
+    spatial = node.inputs[0] in program.spatial
+    source, shape = program.value(node, spatial=spatial)
+    places = tuple(range(2, len(shape)))
+    wanted = (0, *places, 1) if spatial else (0, len(shape) - 1, *range(1, len(shape) - 1))
+    require(node, tuple(node.attributes.get("perm", ())) == wanted, f"channels made {'last' if spatial else 'second'}")
+    return source, not spatial
 
 
 def _reshape(program: Program, node: Node) -> Result:
-    source, shape = program.value(node, spatial=False)
+    spatial = node.inputs[0] in program.spatial
+    source, shape = program.value(node, spatial=spatial)
     wanted = [int(n) for n in program.const(node, 1)]
     left, over = divmod(int(np.prod(shape)), int(np.prod([n for n in wanted if n != -1])))
     whole = tuple(left if n == -1 else n for n in wanted)
     require(node, over == 0 and int(np.prod(whole)) == int(np.prod(shape)), f"a shape for {shape} other than {wanted}")
-    return _reshaped(program, source, node.output, whole), False
-
-
-def _reshaped(program: Program, source: int, name: str, shape: Shape) -> int:
-    wanted = program.constant(f"{name}/shape", np.array(shape), np.int32)
-    return program.emit(Op.RESHAPE, (source, wanted), name, shape, schema.ReshapeOptionsT(newShape=list(shape)))
+    if spatial:  # rows and columns joined into places, channels kept
+        require(node, whole[:2] == (shape[0], shape[-1]), f"channels kept in {wanted}")
+        whole = (whole[0], *whole[2:], whole[1])
+    return program.reshaped(source, node.output, whole), spatial
 
 
 def _flatten(program: Program, node: Node) -> Result:
     source, shape = program.value(node)
     users = program.graph.users(node.output)
+    if int(np.prod(shape[1:-1])) == 1 and "Gemm" not in {user.op for user in users}:
+        return program.reshaped(source, node.output, (1, shape[-1])), False
     only_gemm = node.output not in program.graph.outputs and {user.op for user in users} == {"Gemm"}
     require(node, only_gemm and node.attributes.get("axis", 1) == 1, "a Gemm after it")
-    return _reshaped(program, source, node.output, (1, int(np.prod(shape)))), False
+    return program.reshaped(source, node.output, (1, int(np.prod(shape)))), False
 
 
 def _gemm(program: Program, node: Node) -> Result:
@@ -208,8 +209,8 @@ RULES: Mapping[str, Callable[[Program, Node], Result]] = {
     "Relu": _alike(Op.RELU),
     "Reshape": _reshape,
     "Resize": _resize,
-    "Scale": _scale,
     "Sigmoid": _alike(Op.LOGISTIC),
     "Sub": _subtract,
     "Transpose": _transpose,
+    **BLOCK_RULES,
 }

@@ -1,5 +1,7 @@
 """From a decoder's picture to a `Frame`: views of its own planes, and the small copy for the detector by swscale."""
 
+import functools
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,7 +56,8 @@ class Converter:
     def frame(self, picture: Any, captured_ns: int) -> Frame:  # noqa: ANN401 - av.VideoFrame, which is not typed
         """Convert one picture.
 
-        The planes of the frame are views of the decoder's memory when that is I420 already, so nothing is copied.
+        The planes of the frame are views of the decoder's memory when that is I420 already, so nothing is copied. The
+        small copy is made when it is asked for the first time, by one thread at a time for all frames of a stream.
 
         Args:
             picture: An `av.VideoFrame`.
@@ -67,13 +70,20 @@ class Converter:
         matrix, full_range = _matrix(picture), _is_full_range(picture)
         if picture.format.name not in _I420:
             picture = self._planes.reformat(picture, format="yuvj420p" if full_range else "yuv420p", threads=1)
-        small, scale = self._small_copy(picture, matrix, full_range)
         width, height = picture.width, picture.height
         y = _plane(picture.planes[0], width, height)
         u, v = (_plane(plane, -(-width // 2), -(-height // 2)) for plane in picture.planes[1:3])
         self._number += 1
         return Frame(
-            self._number, captured_ns, y=y, u=u, v=v, small=small, scale=scale, full_range=full_range, matrix=matrix
+            self._number,
+            captured_ns,
+            y=y,
+            u=u,
+            v=v,
+            small_copy=functools.cache(partial(self._small_copy, picture, matrix, full_range)),
+            scale=fitted(width, height, self._size)[2],
+            full_range=full_range,
+            matrix=matrix,
         )
 
     def _check(self, picture: Any) -> None:  # noqa: ANN401 - av.VideoFrame
@@ -92,8 +102,8 @@ class Converter:
                 f"{self._view[0]}x{self._view[1]}"
             )
 
-    def _small_copy(self, picture: Any, matrix: Matrix, full_range: bool) -> tuple[Bytes, float]:  # noqa: ANN401 - av.VideoFrame
-        width, height, scale = fitted(picture.width, picture.height, self._size)
+    def _small_copy(self, picture: Any, matrix: Matrix, full_range: bool) -> Bytes:  # noqa: ANN401 - av.VideoFrame
+        width, height, _ = fitted(picture.width, picture.height, self._size)
         # Scaling first and changing colours afterwards costs two thirds of doing both at once.
         scaled = self._scaler.reformat(
             picture, width=width, height=height, interpolation=self._interpolation, threads=1
@@ -108,7 +118,7 @@ class Converter:
         )
         small = np.zeros((self._size[1], self._size[0], 3), np.uint8)
         small[:height, :width] = _plane(bgr.planes[0], width * 3, height).reshape(height, width, 3)
-        return small, scale
+        return small
 
 
 def _plane(plane: Any, width: int, height: int) -> Bytes:  # noqa: ANN401 - av.VideoPlane

@@ -92,7 +92,7 @@ class PiCamera:
         self._number += 1
         y, u, v = i420_planes(main, self._main["size"], self._main["stride"])
         return Frame(
-            self._number, _unix_ns(metadata), y=y, u=u, v=v, small=self._small(lores), scale=self._scale
+            self._number, _unix_ns(metadata), y=y, u=u, v=v, small_copy=self._small(lores), scale=self._scale
         )  # libcamera's video default: BT.709, limited range
 
     def close(self) -> None:
