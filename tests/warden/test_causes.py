@@ -229,3 +229,23 @@ def test_p10_a_unit_that_heats_up_slows_down_stops_before_harm_and_goes_on_by_it
             assert bench.wait_for(State.RECOGNISING).cooling_step == 0
             assert vision.efforts[0] == 1
             assert set(vision.efforts) <= {0, 1, 2}
+
+
+def test_p10_a_camera_that_hangs_is_opened_again_and_when_it_hangs_again_it_is_the_doubt_camera(tmp_path: Path) -> None:
+    with Bench(tmp_path) as bench:
+        bench.start()
+        with bench.vision() as vision:
+            bench.arm()
+            vision.wait_for_begin()
+            vision.trouble(Doubt.CAMERA, Cause.CAMERA_SILENT)
+        gone = bench.wait_until(lambda now: Doubt.VISION in now.doubts)
+        assert set(gone.doubts) == {Doubt.VISION, Doubt.CAMERA}, "why vision starts anew is not forgotten"
+        with bench.vision() as vision:
+            vision.wait_for_begin()
+            assert bench.wait_for(State.RECOGNISING).doubts == ()
+            vision.trouble(Doubt.CAMERA, Cause.CAMERA_SILENT)
+        with bench.vision() as vision:
+            assert vision.hears_nothing(0.5), "not at once this time"
+            waiting = bench.status()
+            assert (waiting.state, waiting.doubts) == (State.PAUSED, (Doubt.CAMERA,))
+            assert Cause.CAMERA_SILENT in waiting.causes
