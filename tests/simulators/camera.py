@@ -31,6 +31,7 @@ class CameraSimulator:
         self.opened = 0
         self.is_open = False
         self.refuses: SourceError | None = None
+        self.missing: SourceError | None = None
         self.ends_after: int | None = None
         self.frozen = False
         self.black = False
@@ -49,7 +50,8 @@ class CameraSimulator:
         return self._number
 
     def check(self) -> None:
-        """Nothing to find out."""
+        if self.missing is not None:
+            raise self.missing
 
     def open(self) -> None:
         if self.refuses is not None:

@@ -21,6 +21,7 @@ from tests.simulators.warden import WardenSimulator
 from tests.vision import daemon
 from tests.vision.daemon import MODELS
 from tests.vision.footage import make_video
+from tests.vision.memory_scan import count_in_memory
 
 SOURCE = Path(__file__).parent / "delegates" / "delegate.c"
 DETECTOR = MODELS / "yunet-640x352.tflite"
@@ -139,6 +140,29 @@ def test_p1_nothing_of_a_picture_stays_in_the_memory_that_is_shared(
         assert not any(memory)
     accelerated.flush()
     assert accelerated.engine is Engine.ACCELERATOR
+
+
+def test_p1_nothing_of_a_picture_stays_in_the_accelerators_process_once_it_has_to_forget(
+    build: Build, start: Callable[[Path], Accelerated], picture: Bytes
+) -> None:
+    accelerated = start(build("claims nothing"))
+    accelerated.detect(picture)
+    assert accelerated._worker is not None
+    pid = accelerated._worker._process.pid
+    needles = [row[:16].astype(form).tobytes() for row in picture[::100] for form in (np.uint8, np.float32)]
+    assert count_in_memory(pid, needles) > 0, "the search finds what is there"
+    accelerated.flush()
+    assert count_in_memory(pid, needles) == 0
+    assert accelerated.engine is Engine.ACCELERATOR
+
+
+@pytest.mark.parametrize("wrong", [0.0, 5.0, float("nan")])
+def test_other_numbers_than_the_processors_are_no_agreement(wrong: float) -> None:
+    expected = {"kps_8": np.full((10, 2), 2.0, np.float32)}
+    rounded = {"kps_8": expected["kps_8"] + np.float32(0.01)}
+    assert disagrees(expected, rounded) is None
+    rounded["kps_8"][3, 1] = wrong
+    assert disagrees(expected, rounded) == "kps_8"
 
 
 def test_it_ends_with_its_parent(build: Build, start: Callable[[Path], Accelerated]) -> None:
@@ -261,6 +285,7 @@ def test_p6_the_accelerator_computes_the_file_that_was_checked_and_not_one_put_i
     loaded.detector._worker.close()
 
 
+@pytest.mark.slow
 def test_the_running_daemon_goes_on_recognising_when_its_accelerator_dies_and_says_so(
     build: Build, tmp_path: Path
 ) -> None:

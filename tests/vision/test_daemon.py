@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from overt.protocol.messages import Began, Progress, Trouble
+from overt.protocol.vocabulary import Cause, Doubt
 from overt.recognition.arrays import Floats
 from tests.simulators.warden import ORDER, WardenSimulator
 from tests.vision.daemon import MODELS, outcome, start
@@ -164,14 +165,30 @@ def test_footage_that_ends_is_reported_and_the_daemon_goes_on(
 
 @needs_models
 @pytest.mark.parametrize(
+    ("source", "words"),
+    [("v4l2:/dev/null-camera", "is it plugged in?"), ("picamera2", "picamera2 is not installed")],
+)
+def test_p10_a_camera_that_is_not_there_is_a_doubt_that_says_so_and_the_daemon_waits_for_it(
+    source: str, words: str, warden: WardenSimulator, vision: Starter
+) -> None:
+    if source == "picamera2" and shutil.which("rpicam-hello"):
+        pytest.skip("there is a Raspberry Pi camera here")
+    process = vision(source)
+    warden.accept()
+    trouble = warden.wait_for(Trouble)
+    assert (trouble.doubt, trouble.cause) == (Doubt.CAMERA, Cause.CAMERA_ABSENT)
+    assert words in trouble.detail
+    assert process.poll() is None
+
+
+@needs_models
+@pytest.mark.parametrize(
     ("source", "options", "code", "words"),
     [
         ("file:none.mp4", (), 3, "No such file"),
         ("file:/", (), 2, "a folder"),
-        ("v4l2:/dev/null-camera", (), 3, "is it plugged in?"),
         ("rtsp://user:canary-secret@host/", (), 2, "every user of this machine"),
         ("rtsp-file:none", (), 3, "cannot read the camera's address"),
-        ("picamera2", (), 3, "picamera2 is not installed"),
         ("picamera2", ("--loop",), 2, "only footage can be looped"),
         ("webcam", (), 2, "expected a source as"),
         ("file:x", ("--size", "1x1"), 2, "found only"),
@@ -181,8 +198,6 @@ def test_footage_that_ends_is_reported_and_the_daemon_goes_on(
 def test_a_source_that_cannot_be_used_gets_one_clear_line(
     source: str, options: tuple[str, ...], code: int, words: str, tmp_path: Path
 ) -> None:
-    if source == "picamera2" and code == 3 and shutil.which("rpicam-hello"):
-        pytest.skip("there is a Raspberry Pi camera here")
     found, said = outcome(tmp_path, source, *options)
     assert found == code
     assert words in said

@@ -337,6 +337,21 @@ def test_p10_a_frozen_picture_is_noticed_and_so_is_its_end(unit: Unit, warden: W
     warden.stop()
 
 
+def test_p10_a_camera_that_is_not_there_is_told_before_any_order_and_so_is_that_it_has_come(
+    unit: Unit, warden: WardenSimulator
+) -> None:
+    unit.camera.opens_locked = False
+    unit.camera.missing = SourceUnavailable("expected a camera at /dev/video0, found none: is it plugged in?")
+    unit.start()
+    warden.accept()
+    trouble = warden.wait_for(Trouble)
+    assert (trouble.doubt, trouble.cause) == (Doubt.CAMERA, Cause.CAMERA_ABSENT)
+    assert "/dev/video0" in trouble.detail
+    unit.camera.missing = None
+    assert warden.wait_for(Recovered).doubt is Doubt.CAMERA
+    assert unit.camera.opened == 0, "it was looked for, and not switched on"
+
+
 def test_p10_a_black_picture_is_noticed_and_so_is_its_end(unit: Unit, warden: WardenSimulator) -> None:
     unit.start()
     warden.accept()

@@ -1,6 +1,8 @@
 """What a technician reads in `overt-camera status`: one clear sentence for each thing that is wrong."""
 
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,7 +88,7 @@ def test_a_part_that_fails_pauses_and_is_named(unit: DeskBench, cause: Cause) ->
     now = status(unit)
     assert (now.state, now.doubts) == (State.PAUSED, (doubt,))
     assert told(unit) == {cause}
-    assert f"            {SENTENCES[cause]}" in status_lines(now)
+    assert f"see to      {SENTENCES[cause]}" in status_lines(now)
 
 
 def test_a_temperature_that_cannot_be_read_is_another_thing_than_one_that_is_too_high(unit: DeskBench) -> None:
@@ -157,8 +159,8 @@ def test_a_network_that_reaches_no_broker_is_told_and_so_is_one_that_refuses_and
 ) -> None:
     with Bench(tmp_path) as bench:
         bench.start()
-        assert bench.status().causes == (Cause.UPLINK_ABSENT,)
-        with bench.uplink() as uplink:
+        assert bench.status().causes == (Cause.VISION_ABSENT, Cause.UPLINK_ABSENT)
+        with bench.vision(), bench.uplink() as uplink:
             bench.wait_until(lambda now: now.causes == ())
             uplink.channel.send(Link(up=False, detail="no broker answers at broker:8883 (timed out)"))
             bench.wait_until(lambda now: now.causes == (Cause.BROKER_UNREACHABLE,))
@@ -166,8 +168,40 @@ def test_a_network_that_reaches_no_broker_is_told_and_so_is_one_that_refuses_and
             bench.wait_until(lambda now: now.causes == (Cause.BROKER_REFUSES,))
             uplink.channel.send(Link(up=True, detail="back"))
             bench.wait_until(lambda now: now.causes == ())
-        bench.wait_until(lambda now: now.causes == (Cause.UPLINK_ABSENT,))
-        assert bench.status().state is State.IDLE, "no doubt: a unit needs no network to recognise"
+        bench.wait_until(lambda now: now.causes == (Cause.VISION_ABSENT, Cause.UPLINK_ABSENT))
+        idle = bench.status()
+        assert (idle.state, idle.doubts) == (State.IDLE, ()), "a unit needs no network to recognise"
+
+
+# Before any order, so that a technician sees it
+
+
+def test_what_would_keep_any_order_from_being_worked_under_is_told_while_there_is_none(unit: DeskBench) -> None:
+    unit.unit.vision_came(MODEL)
+    assert told(unit) == set()
+    unit.world.set(place=False, lamp="unreadable", clock="unknown")
+    assert told(unit) == {Cause.RECEIVER_SILENT, Cause.LAMP_UNREADABLE, Cause.CLOCK_UNKNOWN}
+    assert status(unit).doubts == ()
+
+
+# The command, as a technician types it
+
+
+def test_the_status_command_says_each_thing_in_a_line_of_its_own(tmp_path: Path) -> None:
+    with Bench(tmp_path) as bench:
+        bench.start()
+        bench.world.set(clock="unknown", celsius=88.0)
+        with bench.vision() as vision:
+            vision.trouble(Doubt.CAMERA, Cause.CAMERA_ABSENT)
+            wanted = {Cause.CLOCK_UNKNOWN, Cause.TOO_HOT, Cause.CAMERA_ABSENT, Cause.UPLINK_ABSENT}
+            bench.wait_until(lambda now: set(now.causes) == wanted)
+            command = [Path(sys.executable).with_name("overt-camera"), "status", "--run", str(bench.run)]
+            shown = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+    lines = shown.splitlines()
+    said = [line[12:] for line in lines if line.startswith(("see to ", " " * 12))]
+    assert len(said) == len(wanted)
+    assert set(said) == {SENTENCES[cause] for cause in wanted}
+    assert "temperature 88 °C, too hot to recognise" in lines
 
 
 # Temperature, through the real warden
@@ -195,3 +229,23 @@ def test_p10_a_unit_that_heats_up_slows_down_stops_before_harm_and_goes_on_by_it
             assert bench.wait_for(State.RECOGNISING).cooling_step == 0
             assert vision.efforts[0] == 1
             assert set(vision.efforts) <= {0, 1, 2}
+
+
+def test_p10_a_camera_that_hangs_is_opened_again_and_when_it_hangs_again_it_is_the_doubt_camera(tmp_path: Path) -> None:
+    with Bench(tmp_path) as bench:
+        bench.start()
+        with bench.vision() as vision:
+            bench.arm()
+            vision.wait_for_begin()
+            vision.trouble(Doubt.CAMERA, Cause.CAMERA_SILENT)
+        gone = bench.wait_until(lambda now: Doubt.VISION in now.doubts)
+        assert set(gone.doubts) == {Doubt.VISION, Doubt.CAMERA}, "why vision starts anew is not forgotten"
+        with bench.vision() as vision:
+            vision.wait_for_begin()
+            assert bench.wait_for(State.RECOGNISING).doubts == ()
+            vision.trouble(Doubt.CAMERA, Cause.CAMERA_SILENT)
+        with bench.vision() as vision:
+            assert vision.hears_nothing(0.5), "not at once this time"
+            waiting = bench.status()
+            assert (waiting.state, waiting.doubts) == (State.PAUSED, (Doubt.CAMERA,))
+            assert Cause.CAMERA_SILENT in waiting.causes

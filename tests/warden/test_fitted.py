@@ -10,7 +10,7 @@ import pytest
 
 from overt.protocol.reports import Status
 from overt.protocol.topics import Down
-from overt.protocol.vocabulary import Doubt, State
+from overt.protocol.vocabulary import Cause, Doubt, State
 from overt.warden.config import SerialLine, UnitConfig
 from tests.builders import FORCE, SITE, UNIT
 from tests.simulators.gps import Line
@@ -50,12 +50,17 @@ def test_the_place_is_in_doubt_until_a_receiver_says_for_long_that_it_is_here(be
         recipient = bench.deliver(Down.ORDER, order.data).recipient
         assert recipient is not None
         assert bench.deliver(Down.WATCHLIST, bench.sealed_watchlist(order, recipient)).accepted
-        assert Doubt.PLACE in wait(bench, lambda status: Doubt.VISION not in status.doubts).doubts
+        first = wait(bench, lambda status: Doubt.VISION not in status.doubts)
+        assert Doubt.PLACE in first.doubts
+        assert {Cause.RECEIVER_SILENT, Cause.LAMP_ABSENT} <= set(first.causes)
         there = wait(bench, lambda status: Doubt.PLACE not in status.doubts, lambda: line.say(HERE))
         assert there.state is State.ARMED
         assert Doubt.INDICATOR in there.doubts, "without a lamp nothing is recognised, wherever it is"
         assert Doubt.PLACE in wait(bench, lambda status: Doubt.PLACE in status.doubts, lambda: line.say(FAR)).doubts
+        wait(bench, lambda status: Cause.RECEIVER_UNSURE in status.causes, lambda: line.say(FAR))
+        wait(bench, lambda status: Cause.RECEIVER_ELSEWHERE in status.causes, lambda: line.say(FAR))
         line.unplug()
+        wait(bench, lambda status: Cause.RECEIVER_SILENT in status.causes)
         line.plug()
         wait(bench, lambda status: Doubt.PLACE not in status.doubts, lambda: line.say(HERE))
     said = [json.loads(entry)["event"] for entry in bench.log.read_text().splitlines() if entry.startswith("{")]

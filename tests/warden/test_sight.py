@@ -92,6 +92,16 @@ def test_one_that_has_worked_for_a_minute_is_opened_again_at_once(bench: Bench) 
     assert bench.camera is None
 
 
+def test_a_view_that_is_black_is_looked_at_again_once_a_minute(bench: Bench) -> None:
+    bench.sight.doubt(Trouble(doubt=Doubt.CAMERA, cause=Cause.CAMERA_BLACK, detail="a cap on the lens"))
+    bench.sight.gone()
+    bench.sight.came(MODEL)
+    bench.now_s += LONGEST_WAIT_S - 1
+    assert bench.camera is Cause.CAMERA_BLACK
+    bench.now_s += 1
+    assert bench.camera is None
+
+
 def test_a_vision_that_ends_for_another_reason_leaves_no_doubt_about_the_camera(bench: Bench) -> None:
     bench.hang()
     bench.sight.came(MODEL)

@@ -3,8 +3,12 @@
 import argparse
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from overt.runtime.cli import BAD_INPUT, UNAVAILABLE, Failure, Parser
+
+if TYPE_CHECKING:
+    from overt.vision.sources.base import FrameSource
 
 _MAX_THREADS = 4
 _SIDES, _MAX_DIGITS = 2, 4
@@ -58,6 +62,23 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.set_defaults(handler=_run)
 
 
+def _check(source: "FrameSource") -> None:
+    """Refuse footage that is not there. A camera that is not may come yet; meanwhile it is a doubt.
+
+    Raises:
+        SourceError: It cannot be used, and never will be.
+    """
+    from overt.runtime import log  # noqa: PLC0415 - for the daemon alone
+    from overt.vision.sources.base import SourceUnavailable  # noqa: PLC0415 - as above
+
+    try:
+        source.check()
+    except SourceUnavailable as error:
+        if source.opens_locked:
+            raise
+        log.event("camera.absent", "error", detail=str(error))
+
+
 def _size(text: str) -> tuple[int, int]:
     sides = text.lower().split("x")
     if len(sides) != _SIDES or not all(
@@ -86,7 +107,7 @@ def _run(chosen: argparse.Namespace) -> int:
         sandbox.this_machine()
         chosen_set = models.choose(chosen.models, chosen.size)
         source = source_of(chosen.source, models.size_of(chosen_set), loop=chosen.loop)
-        source.check()
+        _check(source)
         loaded = models.load(chosen.models, chosen_set, chosen.threads, chosen.accelerator)
         service = Service(source, loaded.detector, loaded.embedder, loaded.digest, sandbox.lock)
         del loaded  # the service alone holds the embedder, so that it can let go of it

@@ -166,6 +166,7 @@ class Service:
         self._send(Hello(daemon="vision", version=__version__, model=self._model))
         notify("READY=1")
         event("vision.ready", source=self._source.describe, model=self._model)
+        self._check_camera()
         next_tick = time.monotonic() + self._tick_s
         while not self.signals.asked:
             self._wait(max(0.0, next_tick - time.monotonic()))
@@ -348,6 +349,7 @@ class Service:
         """Once a second: say how far, look after the camera, feed the watchdog."""
         capture, session = self._capture, self._session or self._aiming
         if capture is None or session is None:
+            self._check_camera()
             notify("WATCHDOG=1")
             return
         engine = self._detector.engine if isinstance(self._detector, Accelerated) else Engine.CPU
@@ -370,6 +372,17 @@ class Service:
         elif session.frames != self._fed_frames:
             self._fed_frames = session.frames
             notify("WATCHDOG=1")
+
+    def _check_camera(self) -> None:
+        """While a camera is off, look whether it is there at all; footage was looked at when the process began."""
+        if self._source.opens_locked or self._locked:
+            return
+        try:
+            self._source.check()
+        except SourceError as error:
+            self._trouble(error.cause, str(error))
+        else:
+            self._recovered(Doubt.CAMERA)
 
     def _slow_down(self, effort: int) -> None:
         if effort != self._effort:

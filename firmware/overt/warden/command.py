@@ -267,7 +267,7 @@ def status_lines(status: Status) -> list[str]:
         lines.append(f"temperature {status.temperature_c:.0f} °C, {_COOLING[status.cooling_step]}")
     if status.doubts:
         lines.append(f"doubts      {', '.join(doubt.value for doubt in status.doubts)}")
-    lines += [f"            {SENTENCES[cause]}" for cause in status.causes]
+    lines += [f"{'' if number else 'see to':12}{SENTENCES[cause]}" for number, cause in enumerate(status.causes)]
     if status.lender and status.loan_end:
         lines.append(f"on loan     from {status.lender} until {status.loan_end.isoformat(timespec='seconds')}")
     if status.order:

@@ -188,8 +188,8 @@ def _judge(situation: Situation, order: InForce, world: Conditions) -> tuple[Sta
     return (State.PAUSED if begun else State.ARMED), doubts, None
 
 
-def _doubts(order: InForce, world: Conditions) -> frozenset[Doubt]:
-    found = set(world.vision_doubts)
+def standing(world: Conditions) -> frozenset[Doubt]:
+    """Return what would keep any order from being worked under, in the world as it is."""
     checks = {
         Doubt.CLOCK: world.clock_trusted,
         Doubt.PLACE: world.place_right,
@@ -197,9 +197,14 @@ def _doubts(order: InForce, world: Conditions) -> frozenset[Doubt]:
         Doubt.TEMPERATURE: world.cool,
         Doubt.ENCLOSURE: world.shut,
         Doubt.VISION: world.vision_model is not None,
-        Doubt.MODEL: world.vision_model in (None, order.model),
-        Doubt.INDICATOR: world.lamp_lit is True,
+        Doubt.INDICATOR: world.lamp_lit is not None,
     }
+    return world.vision_doubts | {doubt for doubt, holds in checks.items() if not holds}
+
+
+def _doubts(order: InForce, world: Conditions) -> frozenset[Doubt]:
+    found = set(standing(world))
+    checks = {Doubt.MODEL: world.vision_model in (None, order.model), Doubt.INDICATOR: world.lamp_lit is True}
     found |= {doubt for doubt, holds in checks.items() if not holds}
     # A lamp that is kept dark because of another doubt is no doubt of its own. One that cannot be read always is.
     return frozenset(found if world.lamp_lit is None or found == {Doubt.INDICATOR} else found - {Doubt.INDICATOR})

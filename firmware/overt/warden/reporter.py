@@ -60,7 +60,7 @@ class Reporter:
                 state=situation.state,
                 since=situation.since,
                 doubts=tuple(sorted(situation.doubts)),
-                causes=causes(situation.doubts, bearing.known),
+                causes=causes(situation.doubts if situation.order else bearing.standing, bearing.known),
                 ending=situation.ending,
                 order=deployment.digest if deployment else None,
                 last_sequence=self._last_number(deployment),

@@ -6,7 +6,7 @@ from overt.protocol import limits, places
 from overt.protocol.vocabulary import Cause, Doubt, Engine
 from overt.warden.causes import Known
 from overt.warden.cooler import Cooler
-from overt.warden.core import Conditions
+from overt.warden.core import Conditions, standing
 from overt.warden.devices import Devices
 from overt.warden.journal import Journal
 from overt.warden.lamp import Lamp
@@ -25,12 +25,14 @@ class Bearing:
         cooling: The temperature, and what is done about it.
         engine: What computes the networks.
         known: What is behind the doubts, and besides.
+        standing: The doubts that there would be about any order.
     """
 
     lit: bool
     cooling: Cooling
     engine: Engine
     known: Known
+    standing: frozenset[Doubt]
 
 
 class Senses:
@@ -86,7 +88,8 @@ class Senses:
         """Return what reports say of the parts."""
         progress = self._sight.progress
         engine = progress.engine if progress else Engine.CPU
-        return Bearing(self._lamp.is_lit() is True, self._cooler.look(), engine, self._known(engine))
+        doubts = standing(self.conditions(None, resting=False))
+        return Bearing(self._lamp.is_lit() is True, self._cooler.look(), engine, self._known(engine), doubts)
 
     def _known(self, engine: Engine) -> Known:
         cooling = self._cooler.look()

@@ -133,4 +133,6 @@ class Sight:
             return  # it is lost already
         self._losses = 1 if now_s - self._begun_s > STEADY_S else self._losses + 1
         wait_s = min(LONGEST_WAIT_S, FIRST_WAIT_S * 2 ** (self._losses - 2)) if self._losses > 1 else 0.0
+        if cause is Cause.CAMERA_BLACK:
+            wait_s = LONGEST_WAIT_S  # it works; what is in front of it does not go away by opening it again
         self._lost, self._again_s = cause, now_s + wait_s

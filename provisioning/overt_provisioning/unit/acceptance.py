@@ -24,7 +24,8 @@ ADVICE: Final = {
     Part.TEMPERATURE: "give it shade and air, then test again",
     Part.SUPPLY: "use the supply that the board's maker names, and a short cable",
 }
-_STYLE: Final = """body{font:16px/1.45 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#1b1f24}
+_STYLE: Final = """body{font:16px/1.45 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;
+color:#1b1f24}
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.45rem .6rem;border-bottom:1px solid #d5dae0;
 vertical-align:top}.ok{color:#136c3a;font-weight:700}.look{color:#a3241c;font-weight:700}
 .verdict{padding:.7rem 1rem;border-radius:6px;background:#e6f3ee}.verdict.not{background:#fbeaea}
