@@ -5,7 +5,6 @@ A worker never outlives the command, takes no notice of Ctrl-C (the command does
 """
 
 import ctypes
-import multiprocessing
 import os
 import resource
 import signal
@@ -15,6 +14,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
+from overt.runtime.workers import SPAWN
 from overt_provisioning.stills import Enroller, ModelProblem, Still, find_models
 
 FEWEST_FOR_WORKERS = 24
@@ -69,7 +69,7 @@ def _with_workers(
 ) -> Iterator[Still | None]:
     pool = ProcessPoolExecutor(
         workers,
-        mp_context=multiprocessing.get_context("spawn"),
+        mp_context=SPAWN,
         initializer=_start,
         initargs=(os.getpid(), models, digest, pictures),
     )
@@ -97,7 +97,6 @@ def _result(future: Future[Still] | None) -> Still | None:
 
 def _start(parent: int, models: Path, digest: str, pictures: bool) -> None:
     global _own  # noqa: PLW0603 - a worker's only way to keep its engine between calls
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         raise ModelProblem("the command that started this worker is gone")

@@ -10,7 +10,8 @@ import pytest
 
 from overt.protocol import envelope, limits, sealing
 from overt.protocol.documents import SignedTime, UnitRef, Visit
-from overt.protocol.vocabulary import Act, Category, ClockQuality, Ending, Kind, State
+from overt.protocol.reports import Check
+from overt.protocol.vocabulary import Act, Category, ClockQuality, Ending, Kind, Part, State
 from overt.runtime import cli
 from tests import builders
 from tests.builders import UNIT, make_cancellation, make_entry, make_force, make_order, make_template, make_watchlist
@@ -47,6 +48,7 @@ FACTS: dict[str, Any] = {
     "key": UNIT_KEY.public,
     "technician": UNIT_KEY.keyid,
     "version": "1.0",
+    "checks": (Check(part=Part.CAMERA, found="25 pictures a second", limit="at least 5", well=True),),
 }
 """Values for the fields of what units sign; what is not here is a count."""
 

@@ -1,7 +1,6 @@
 """Measures the stills of a set, each once: from the cache, or by worker processes that hold the models."""
 
 import ctypes
-import multiprocessing
 import os
 import resource
 import signal
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
+
+from overt.runtime.workers import SPAWN
 
 from .cache import Cache
 from .engine import Engine, ModelFiles, code_revision
@@ -128,7 +129,7 @@ class Laboratory:
             return
         pool = ProcessPoolExecutor(
             self._jobs,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=SPAWN,
             initializer=_start,
             initargs=(os.getpid(), self.models),
         )
@@ -199,7 +200,6 @@ _engine: Engine | None = None
 
 def _start(parent: int, models: ModelFiles) -> None:
     global _engine  # noqa: PLW0603 - a worker's only way to keep its engine between calls
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
         raise CannotMeasureError("the command that started this worker is gone")
