@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -14,8 +15,10 @@ PACKAGES = ("ai-edge-litert", "av", "msgspec", "numpy", "opencv-python-headless"
 FLAGS = ("avx", "avx2", "avx512f", "avx512bw", "avx512_vnni", "avx_vnni", "amx_int8", "fma", "f16c", "asimd", "asimddp")
 """CPU features that decide how fast a network runs."""
 
-BUSY = 0.5
-"""Processes waiting for a core, on average over a minute, from which figures are doubtful."""
+BUSY = 0.2
+"""Cores that others keep busy, from which figures are doubtful."""
+
+_LOOK = 1.0  # seconds
 
 
 class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -33,7 +36,7 @@ class Environment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         python: The interpreter's version.
         packages: Versions of what does the work.
         models: Digest of each model file used, by name.
-        load: Load average of the last minute, at the start.
+        load: Cores that were busy just before. Not the load average, which still has what this very program did last.
         busy: The machine was not idle at the start, so the figures are doubtful.
     """
 
@@ -60,7 +63,7 @@ def record(pinned: int | None, models: dict[str, str] | None = None) -> Environm
         models: Digest of each model file, by name.
     """
     name, flags = _processor(Path("/proc/cpuinfo"))
-    load = os.getloadavg()[0]
+    load = _others(Path("/proc/stat"))
     return Environment(
         taken=datetime.now(UTC).isoformat(timespec="seconds"),
         overt=__version__,
@@ -73,7 +76,7 @@ def record(pinned: int | None, models: dict[str, str] | None = None) -> Environm
         python=platform.python_version(),
         packages={package: found for package in PACKAGES if (found := _version(package))},
         models=models or {},
-        load=round(load, 2),
+        load=load,
         busy=load >= BUSY,
     )
 
@@ -83,9 +86,22 @@ def warning(environment: Environment) -> str | None:
     if not environment.busy:
         return None
     return (
-        f"this machine is busy (load average {environment.load:.2f}, expected below {BUSY}): "
+        f"this machine is busy ({environment.load:.2f} cores at work, expected less than {BUSY}): "
         "the figures are doubtful, measure again when it is idle"
     )
+
+
+def _others(path: Path) -> float:
+    """Watch for a second how many cores are at work while this process sleeps."""
+    before = _worked(path)
+    time.sleep(_LOOK)
+    return round((_worked(path) - before) / os.sysconf("SC_CLK_TCK") / _LOOK, 2)
+
+
+def _worked(path: Path) -> int:
+    """Ticks that all cores together have worked, as proc_stat(5) counts them: neither idle nor waiting for a disk."""
+    _, user, nice, system, _, _, interrupts, soft, *_ = path.read_text().split("\n", 1)[0].split()
+    return sum(map(int, (user, nice, system, interrupts, soft)))
 
 
 def _processor(path: Path) -> tuple[str, list[str]]:
