@@ -1,7 +1,7 @@
 """What a site survey should reach: how large faces must be in the view for recognition to work there.
 
 Measured on LFW, shrunk and looked at in a full-HD view (docs/accuracy.md, "Recognition against conditions"): of the
-listed faces that are recognised at their best, a single look recognises 93 % at `MINIMUM_EYES_PX`, and all at
+listed faces that are recognised at their best, a single look recognises 97 % at `MINIMUM_EYES_PX`, and all at
 `GOOD_EYES_PX`. A passage has several looks; a crowd, low light and movement leave fewer and worse ones. Survey for the
 good size where people are nearest, and count on nothing beyond where they have the minimum.
 """
