@@ -15,7 +15,7 @@ run: setup models footage ## the demonstration: a unit at work, from set-up to e
 	@$(BIN)/overt-tools demo --models $(MODELS) --scene $(SCENE)
 
 test: setup-dev models-if-possible ## the tests (a few minutes)
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n 3 --dist worksteal
 
 test-all: setup-dev models footage ## every test, the slow ones and the whole demonstration too
 	@$(BIN)/pytest -m "not hardware" --timeout 900

@@ -226,6 +226,7 @@ def test_p6_nobody_but_volunteers_is_listed_under_the_name_of_a_blue_watchlist(
         (UNIT, "0" * 64, MODEL, Refusal.WRONG_UNIT),
         (UNIT, UNIT_KEY.public, "c" * 64, Refusal.WRONG_MODEL),
     ],
+    ids=["another unit", "another key", "another model"],
 )
 def test_p2_an_order_for_another_unit_key_or_model_is_refused(
     force: Force, unit: str, key: str, model: str, code: Refusal

@@ -26,7 +26,7 @@ PASSERS_BY = 4
 """Different people, who come by again and again; the first of them is listed."""
 ROUNDS = 3
 """In each span that is measured: twelve passages, which leave 2 kB when what is known of a passage is kept."""
-SPANS = 5
+SPANS = 8
 """NumPy's own caches are bounded but fill at random; what accumulates, accumulates in the quietest span too."""
 GROWTH_BYTES = 1024
 
