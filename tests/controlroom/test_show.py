@@ -48,7 +48,15 @@ EVENTS: list[Event] = [
 
 def shown(event: Event, *, terminal: bool = False) -> str:
     out = io.StringIO()
-    Screen(Console(file=out, force_terminal=terminal, highlight=False, soft_wrap=True, emoji=False)).show(event)
+    console = Console(
+        file=out,
+        force_terminal=terminal,
+        highlight=False,
+        soft_wrap=True,
+        emoji=False,
+        color_system="standard" if terminal else None,  # whatever terminal the test itself runs in
+    )
+    Screen(console).show(event)
     return out.getvalue()
 
 

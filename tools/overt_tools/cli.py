@@ -16,6 +16,7 @@ def parser() -> Parser:
     from overt_tools.evaluate.command import add_parser as add_evaluate  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.models.command import add_parser as add_models  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.package.command import add_parser as add_package  # noqa: PLC0415 - Ctrl-C while they load is heeded
+    from overt_tools.image.command import add_parser as add_image  # noqa: PLC0415 - as above
     from overt_tools.scene.command import add_parser as add_scene  # noqa: PLC0415 - Ctrl-C while they load is heeded
 
     top = Parser(
@@ -25,7 +26,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"overt {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (add_demo, add_scene, add_models, add_evaluate, add_bench, add_broker, add_contract, add_package):
+    for add in (add_demo, add_scene, add_models, add_evaluate, add_bench, add_broker, add_contract, add_package, add_image):
         add(commands)
     return top
 

@@ -1,0 +1,9 @@
+"""What keeps an image from being made."""
+
+
+class ImageError(Exception):
+    """Something that was given is not as it has to be."""
+
+
+class Unavailable(ImageError):  # noqa: N818 - as the package builder's
+    """Something that making an image needs is not here."""
