@@ -26,7 +26,17 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"overt {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (add_demo, add_scene, add_models, add_evaluate, add_bench, add_broker, add_contract, add_package, add_image):
+    for add in (
+        add_demo,
+        add_scene,
+        add_models,
+        add_evaluate,
+        add_bench,
+        add_broker,
+        add_contract,
+        add_package,
+        add_image,
+    ):
         add(commands)
     return top
 

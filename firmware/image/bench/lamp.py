@@ -21,7 +21,9 @@ def main() -> None:
     """Play the chip until the machine stops."""
     config, levels = bytes([CONFIG, 0, 0, 0, 0]), 0
     device = os.open("/dev/uhid", os.O_RDWR | os.O_CLOEXEC)
-    head = struct.pack("<I128s64s64sHHIIII", CREATE, b"bench lamp", b"", b"", len(DESCRIPTOR), USB, VENDOR, PRODUCT, 0, 0)
+    head = struct.pack(
+        "<I128s64s64sHHIIII", CREATE, b"bench lamp", b"", b"", len(DESCRIPTOR), USB, VENDOR, PRODUCT, 0, 0
+    )
     os.write(device, head + DESCRIPTOR.ljust(4096, b"\0"))
     while True:
         event = os.read(device, 8192)

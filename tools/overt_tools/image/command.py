@@ -97,7 +97,9 @@ def _build(arguments: argparse.Namespace) -> int:
             parts=bench.PARTS if arguments.bench else (),
         )
         if not arguments.package.is_file():
-            raise ImageError(f"expected the unit's package, found none at {arguments.package}: make it with 'package build'")
+            raise ImageError(
+                f"expected the unit's package, found none at {arguments.package}: make it with 'package build'"
+            )
         tar = system.base("amd64", arguments.cache, _tell)
         squashed, image = out / "overt.squashfs", out / "overt.img"
         versions = system.make(tar, arguments.package, settings, squashed, _tell)
@@ -107,7 +109,12 @@ def _build(arguments: argparse.Namespace) -> int:
         raise Failure(str(error), UNAVAILABLE) from error
     except (ImageError, OSError) as error:
         raise Failure(str(error), BAD_INPUT) from error
-    facts = {"image": str(image), "system": str(squashed), "sha256": _digest(squashed), "bytes": squashed.stat().st_size}
+    facts = {
+        "image": str(image),
+        "system": str(squashed),
+        "sha256": _digest(squashed),
+        "bytes": squashed.stat().st_size,
+    }
     said = f"{image}: a disk image; its system is {facts['bytes'] / 1e6:.0f} MB, sha256 {facts['sha256']}"
     sys.stdout.write((json.dumps(facts) if arguments.json else said) + "\n")
     return OK

@@ -188,14 +188,18 @@ def make(tar: Path, package: Path, settings: Settings, out: Path, tell: Callable
 def _before(root: Path, settings: Settings) -> None:
     """What has to be there when the package comes."""
     _write(root / "etc/sysusers.d/overt.conf", _USERS)
-    _write(root / "etc/initramfs-tools/modules", "squashfs\nloop\nvirtio_blk\nvirtio_pci\nsd_mod\nahci\nnvme\nmmc_block\n")
+    _write(
+        root / "etc/initramfs-tools/modules", "squashfs\nloop\nvirtio_blk\nvirtio_pci\nsd_mod\nahci\nnvme\nmmc_block\n"
+    )
     _write(root / "etc/rauc/system.conf", _RAUC.format(compatible=settings.compatible))
     (root / "etc/rauc/keyring.pem").write_bytes(settings.keyring)
 
 
 def _after(root: Path, settings: Settings) -> None:
     """Everything that makes it a unit's."""
-    _write(root / "etc/fstab", _FSTAB + "".join(f"/data/{name} {where} none bind 0 0\n" for name, where in KEPT.items()))
+    _write(
+        root / "etc/fstab", _FSTAB + "".join(f"/data/{name} {where} none bind 0 0\n" for name, where in KEPT.items())
+    )
     for folder in ("data", "boot/efi", *(where.lstrip("/") for where in KEPT.values())):
         (root / folder).mkdir(parents=True, exist_ok=True)
     _write(root / "etc/hostname", "overt\n")
@@ -208,7 +212,10 @@ def _after(root: Path, settings: Settings) -> None:
     _write(root / "etc/systemd/journald.conf.d/overt.conf", _JOURNAL.format(console=console))
     _write(root / "etc/systemd/coredump.conf.d/overt.conf", "[Coredump]\nStorage=none\nProcessSizeMax=0\n")
     _write(root / "etc/sysctl.d/90-overt.conf", "kernel.core_pattern=|/bin/false\nkernel.sysrq=0\nkernel.panic=10\n")
-    _write(root / "etc/systemd/system.conf.d/overt.conf", "[Manager]\nRuntimeWatchdogSec=30\nDumpCore=no\nCtrlAltDelBurstAction=none\n")
+    _write(
+        root / "etc/systemd/system.conf.d/overt.conf",
+        "[Manager]\nRuntimeWatchdogSec=30\nDumpCore=no\nCtrlAltDelBurstAction=none\n",
+    )
     for name in _NO_LOGIN:
         _link(root / "etc/systemd/system" / name, "/dev/null")
     _inside(root, "passwd", "-q", "-l", "root")
