@@ -1,4 +1,4 @@
-"""A machine that a unit's disk image boots on: QEMU, with a serial line for the technician and one that tells of the start."""
+"""A machine that a unit's disk image boots on: QEMU, a serial line for the technician, one that tells of the start."""
 
 import contextlib
 import re

@@ -1,4 +1,4 @@
-"""A unit as a whole, in a machine that really starts: firmware, loader, kernel, systemd, daemons, the technician's cable.
+"""A unit as a whole, in a machine that really starts: firmware, loader, kernel, systemd, daemons, a technician's cable.
 
 What is looked at comes over the cable or from the disk of a machine that was switched off; nobody can log in.
 """
@@ -42,11 +42,12 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip(
             f"needs root, QEMU with OVMF, and what builds images; missing: {', '.join(missing) or 'root or OVMF'}"
         )
-    footage = ROOT / "build" / "demo" / "scene.mp4"
-    if not footage.exists():
-        pytest.skip("the demonstration's footage is not here: run 'make footage'")
     folder = tmp_path_factory.mktemp("image")
     tools = ROOT / ".venv" / "bin" / "overt-tools"
+    if not STILLS.is_dir():
+        pytest.skip("the demonstration's recordings are not here: run 'make footage'")
+    footage = folder / "bench.mp4"  # slow enough for a processor that is computed, and long enough
+    made(tools, "scene", "build", "--out", footage, "--seconds", "300", "--fps", "5", "--size", "1280x720")
     made(tools, "package", "build", "--arch", "amd64", "--out", folder)
     made("openssl", "req", "-x509", "-newkey", "ed25519", "-nodes", "-days", "3650", "-subj", "/CN=updates of a bench",
          "-keyout", folder / "update.key", "-out", folder / "update.pem")  # fmt: skip
@@ -155,7 +156,7 @@ def test_a_unit_starts_takes_an_order_over_its_cable_recognises_and_erases(
     found = technician.wait_for("a unit that waits for an order", START_S, state="idle", doubts=[])
     assert not found["indicator_lit"]
     technician.deploy(minutes=60)
-    found = technician.wait_for("recognition", START_S, state="active")
+    found = technician.wait_for("recognition", START_S, state="recognising")
     assert found["indicator_lit"], "who is recognised can see it"
     until = time.monotonic() + START_S
     while technician.status()["last_sequence"] == 0:
@@ -201,7 +202,7 @@ def test_p3_power_cuts_at_any_instant_leave_a_unit_that_goes_on_or_has_ended(
         if found["order"] is None:
             break
     technician.unit("time")
-    found = technician.wait_for("recognition again", START_S, state="active")
+    found = technician.wait_for("recognition again", START_S, state="recognising")
     assert found["indicator_lit"]
     log = tmp_path / "log.jsonl"
     said = technician.unit("log", "--out", log)

@@ -14,9 +14,9 @@ def parser() -> Parser:
     from overt_tools.contract import add_parser as add_contract  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.demo.command import add_parser as add_demo  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.evaluate.command import add_parser as add_evaluate  # noqa: PLC0415 - Ctrl-C while they load is heeded
+    from overt_tools.image.command import add_parser as add_image  # noqa: PLC0415 - as above
     from overt_tools.models.command import add_parser as add_models  # noqa: PLC0415 - Ctrl-C while they load is heeded
     from overt_tools.package.command import add_parser as add_package  # noqa: PLC0415 - Ctrl-C while they load is heeded
-    from overt_tools.image.command import add_parser as add_image  # noqa: PLC0415 - as above
     from overt_tools.scene.command import add_parser as add_scene  # noqa: PLC0415 - Ctrl-C while they load is heeded
 
     top = Parser(

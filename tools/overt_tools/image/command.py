@@ -31,7 +31,7 @@ def _add_build(commands: "argparse._SubParsersAction[Parser]") -> None:
     build = commands.add_parser(
         "build",
         help="make a disk image and the system of one slot",
-        description="Install Debian and the package, make everything read-only but one partition, squash it, and put it "
+        description="Install Debian and the package, make all read-only but one partition, squash it, and put it "
         "into the first of two slots. For machines that start by UEFI. Needs root.",
         epilog="example:\n  sudo overt-tools image build --package overt-camera_0.1.0_amd64.deb --keyring keyring.pem",
     )
@@ -56,9 +56,9 @@ def _add_bundle(commands: "argparse._SubParsersAction[Parser]") -> None:
     bundle = commands.add_parser(
         "bundle",
         help="make a signed update of a slot's system",
-        description="What 'overt-provision unit update' brings to a unit. Verified block by block while it is installed.",
-        epilog="example:\n  overt-tools image bundle build/image/overt.squashfs --release 0.2.0 --certificate update.pem "
-        "--key update.key --out overt-0.2.0.raucb",
+        description="What 'overt-provision unit update' brings to a unit. Verified block by block as it is installed.",
+        epilog="example:\n  overt-tools image bundle build/image/overt.squashfs --release 0.2.0 --certificate "
+        "update.pem --key update.key --out overt-0.2.0.raucb",
     )
     bundle.add_argument("system", type=Path, metavar="SQUASHFS", help="from 'image build'")
     bundle.add_argument("--release", required=True, metavar="VERSION", help="for example 0.2.0")

@@ -67,7 +67,7 @@ def _partition(image: Path, starts: dict[str, int]) -> None:
 
 
 def _boot(out: Path, folder: Path, console: str | None) -> None:
-    """The partition that the machine's firmware starts from: the loader, its choice of a slot, and what that rests on."""
+    """The partition that the machine's firmware starts from: the loader, and what its choice of a slot rests on."""
     config, loader, state = folder / "grub.cfg", folder / "BOOTX64.EFI", folder / "grubenv"
     words = f"console={console},115200 quiet loglevel=3" if console else "quiet loglevel=0 console=tty0"
     config.write_text(GRUB.read_text().replace("@CONSOLE@", words))

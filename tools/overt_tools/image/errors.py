@@ -5,5 +5,5 @@ class ImageError(Exception):
     """Something that was given is not as it has to be."""
 
 
-class Unavailable(ImageError):  # noqa: N818 - as the package builder's
+class Unavailable(ImageError):
     """Something that making an image needs is not here."""
