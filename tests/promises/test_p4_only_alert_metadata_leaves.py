@@ -39,12 +39,20 @@ class Line:
 
     def send(self, payload: bytes) -> list[dict[str, Any]]:
         """Send bytes as an alert; return what the control room says to them."""
-        before, ends = len(self.said()), len(self.ends())
-        for data in (payload, self.alert(1, unit="unit-2")):  # the second shows where the answer to the first ends
-            self.sent += 1
-            self.world.warden.give(Publish(id=self.sent, topic=topic("alert"), payload=data))
-        assert self.world.watch.until(lambda: len(self.ends()) > ends)
+        before = len(self.said())
+        self._give(payload)
+        self._wait_for_what_came_before()
         return self.said()[before:]
+
+    def _wait_for_what_came_before(self) -> None:
+        """Send what is refused for sure: once that is said, everything sent before it has been said."""
+        ends = len(self.ends())
+        self._give(self.alert(1, unit="unit-2"))
+        assert self.world.watch.until(lambda: len(self.ends()) > ends)
+
+    def _give(self, payload: bytes) -> None:
+        self.sent += 1
+        self.world.warden.give(Publish(id=self.sent, topic=topic("alert"), payload=payload))
 
     def ends(self) -> list[dict[str, Any]]:
         return [event for event in self.world.watch.of("refused") if event["code"] == "wrong_unit"]
@@ -55,6 +63,7 @@ class Line:
 
     def counted(self) -> list[int]:
         """The numbers in the control room's store."""
+        self._wait_for_what_came_before()  # a room says first and remembers then; what it says next comes after both
         with closing(sqlite3.connect(f"file:{self.world.home.database}?mode=ro", uri=True)) as database:
             return [row[0] for row in database.execute("SELECT sequence FROM alerts ORDER BY sequence")]
 
