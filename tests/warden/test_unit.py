@@ -372,16 +372,6 @@ def test_a_state_folder_that_is_damaged_is_refused_and_no_key_is_repeated(bench:
     assert "canary" not in str(caught.value)
 
 
-def test_keys_come_from_the_supervisors_credentials_where_it_gives_them(
-    bench: DeskBench, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    credentials = bench.folder / "credentials"
-    credentials.mkdir()
-    (bench.state / "keys" / "storage.key").rename(credentials / "storage.key")
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
-    assert Vault(bench.state).public == bench.identity.key
-
-
 def test_p3_after_the_end_the_units_own_storage_key_opens_no_copy_of_what_was_kept(bench: DeskBench) -> None:
     order = bench.recognise()
     before = (bench.state / "keys" / "storage.key").read_text()
@@ -395,20 +385,3 @@ def test_p3_after_the_end_the_units_own_storage_key_opens_no_copy_of_what_was_ke
     bench.arm(operation="EXERCISE-2")
     bench.cut_power()
     assert bench.unit.loaded is not None, "the next deployment survives a power cut under the new key"
-
-
-def test_a_storage_key_that_the_supervisor_keeps_is_left_to_it(
-    bench: DeskBench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    credentials = tmp_path / "credentials"
-    credentials.mkdir()
-    for name in ("storage.key", "signing.key"):
-        (bench.state / "keys" / name).rename(credentials / name)
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(credentials))
-    bench.cut_power()
-    before = (credentials / "storage.key").read_bytes()
-    order = bench.recognise()
-    assert bench.give(Down.CANCEL, make_cancellation(bench.force, order.digest)).accepted
-    bench.clear()
-    assert bench.left_of_deployments() == []
-    assert (credentials / "storage.key").read_bytes() == before

@@ -1,4 +1,4 @@
-"""`overt-camera warden`, `identity`, `enrol`, `status`, `deliver`, `challenge`, `log`."""
+"""`overt-camera warden`, `identity`, `enrol`, `status`, `deliver`, `challenge`, `seal`, `log`."""
 
 import argparse
 import os
@@ -30,6 +30,7 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     _add_status(subparsers)
     _add_deliver(subparsers)
     _add_challenge(subparsers)
+    _add_seal(subparsers)
     log_command.add_parser(subparsers, _STATE, _RUN)
 
 
@@ -154,6 +155,21 @@ def _add_challenge(subparsers: "argparse._SubParsersAction[Parser]") -> None:
     parser.set_defaults(handler=_challenge)
 
 
+def _add_seal(subparsers: "argparse._SubParsersAction[Parser]") -> None:
+    parser = subparsers.add_parser(
+        "seal",
+        help="have this machine's TPM keep the storage key (root)",
+        description=(
+            "Makes the storage key, or takes the one that lies in the state folder, and keeps it so that this\n"
+            "machine's TPM alone opens it. Systemd begins it before each start of the warden where there is a TPM."
+        ),
+        epilog="example:\n  overt-camera seal",
+    )
+    _state(parser)
+    parser.add_argument("--tpm", default="auto", metavar="DEVICE", help="as 'systemd-creds --tpm2-device' takes it")
+    parser.set_defaults(handler=_seal)
+
+
 def _state(parser: Parser) -> None:
     parser.add_argument("--state", type=Path, default=_STATE, metavar="DIR", help="state folder (%(default)s)")
 
@@ -176,6 +192,21 @@ def _warden(arguments: argparse.Namespace) -> int:
         console_uids=_uids("console", arguments.console_user),
     )
     return service.run(settings, fitted)
+
+
+def _seal(arguments: argparse.Namespace) -> int:
+    from overt.runtime.log import name_daemon  # noqa: PLC0415 - for this command alone
+    from overt.warden import seal  # noqa: PLC0415 - as above
+
+    name_daemon("seal")
+    try:
+        done = seal.ensure(arguments.state, seal.SystemdCreds(arguments.tpm))
+    except seal.SealProblem as error:
+        raise Failure(str(error), UNAVAILABLE) from error
+    except OSError as error:
+        raise Failure(f"cannot seal in {arguments.state}: {error.strerror or error}", UNAVAILABLE) from error
+    _say(done.value)
+    return OK
 
 
 def _uids(daemon: str, user: str | None) -> frozenset[int]:

@@ -12,6 +12,8 @@ from overt.warden.erasing import erase_folder
 
 _PENDING: Final = "erasing.json"
 _CERTIFICATE: Final = "decommission.json"
+_KEYS: Final = {"keys", "sealed"}
+"""They go first."""
 
 
 def begin(state: Path, certificate: bytes) -> None:
@@ -36,7 +38,7 @@ def finish(state: Path) -> bool:
     """
     if not is_pending(state):
         return False
-    for path in sorted(state.iterdir(), key=lambda path: (path.name != "keys", path.name)):  # keys first
+    for path in sorted(state.iterdir(), key=lambda path: (path.name not in _KEYS, path.name)):
         if path.name != _PENDING:
             erase_folder(path)
     (state / _PENDING).replace(state / _CERTIFICATE)

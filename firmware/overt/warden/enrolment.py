@@ -29,7 +29,7 @@ from overt.protocol.vocabulary import Kind
 from overt.runtime.files import write_atomically
 from overt.warden.config import GpioLines, SerialLine, SwitchLine, UnitConfig
 from overt.warden.gps import BAUDS
-from overt.warden.vault import VaultError, alone
+from overt.warden.vault import VaultError, alone, handed_over
 
 
 class EnrolmentError(Exception):
@@ -114,10 +114,11 @@ def _write_identity(state: Path, unit: str) -> Identity:
     for folder in (state / "keys", state / "uplink"):
         folder.mkdir(mode=0o700, exist_ok=True)
     signing = _signing_key(state)
-    storage, _ = sealing.new_identity()
     tls = ec.generate_private_key(ec.SECP256R1())
     write_atomically(state / "keys" / "signing.key", signing)
-    write_atomically(state / "keys" / "storage.key", storage.encode())
+    if handed_over("storage.key") is None:
+        storage, _ = sealing.new_identity()
+        write_atomically(state / "keys" / "storage.key", storage.encode())
     pem = tls.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     write_atomically(state / "uplink" / "unit.key", pem)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, unit)])

@@ -132,7 +132,7 @@ def _clock(found: Measured) -> Check:
     error_s = found.clock_error.total_seconds()
     return Check(
         part=Part.CLOCK,
-        found=f"known to {error_s:g} s" if found.clock else "unknown",
+        found=f"known to {error_s:.1f} s" if found.clock else "unknown",
         limit=f"known to {CLOCK_ERROR_MOST.total_seconds():g} s",
         well=found.clock and found.clock_error <= CLOCK_ERROR_MOST,
     )

@@ -38,7 +38,7 @@ from overt.protocol.messages import (
 from overt.protocol.vocabulary import Cause
 from overt.runtime import footprint, log
 from overt.runtime.channel import ChannelError
-from overt.runtime.cli import OK, UNAVAILABLE, Failure
+from overt.runtime.cli import OK, RESTART, UNAVAILABLE, Failure
 from overt.runtime.memory import harden_process
 from overt.runtime.notify import notify
 from overt.warden import decommission
@@ -53,7 +53,7 @@ from overt.warden.reception import Reception
 from overt.warden.store import Store
 from overt.warden.timers import Timers
 from overt.warden.unit import Unit
-from overt.warden.vault import Vault, VaultError, alone
+from overt.warden.vault import Vault, VaultError, alone, handed_over
 from overt.warden.visitors import Visitors
 
 _TICK_S = 0.2
@@ -76,6 +76,8 @@ class Settings:
 def run(settings: Settings, devices: Callable[[Vault], Devices]) -> int:
     """Run the warden until it is told to stop. A unit that a technician enrols or erases begins anew within it.
 
+    It ends with `RESTART` when the storage key was sealed to the machine and is destroyed: then another is made.
+
     Args:
         settings: Where and with whom.
         devices: Makes the unit's parts, once the unit's configuration is read.
@@ -84,30 +86,36 @@ def run(settings: Settings, devices: Callable[[Vault], Devices]) -> int:
         Failure: It cannot start; the message says why.
     """
     harden_process()
+    code: int | None = None
     try:
-        goes_on = True
-        while goes_on:
+        while code is None:
             with alone(settings.state):
-                if decommission.finish(settings.state):
-                    log.event("unit.erased")
-            if is_blank(settings.state):
+                erased = decommission.finish(settings.state)
+            if erased:
+                log.event("unit.erased")
+                code = RESTART if handed_over("storage.key") else None
+            elif is_blank(settings.state):
                 goes_on = Reception(settings.state, settings.run, settings.console_uids).run()
+                code = None if goes_on else OK
             else:
-                goes_on = _work(settings, devices)
-        return OK
+                code = _work(settings, devices)
+        return code
     except OSError as error:
         raise Failure(f"cannot use {settings.state}: {error.strerror or error}", UNAVAILABLE) from error
     except (VaultError, StorageCorrupt, StorageFailed, ChannelError) as error:
         raise Failure(str(error), UNAVAILABLE) from error
 
 
-def _work(settings: Settings, devices: Callable[[Vault], Devices]) -> bool:
-    """Run an enrolled unit; return whether it has become something else."""
+def _work(settings: Settings, devices: Callable[[Vault], Devices]) -> int | None:
+    """Run an enrolled unit; return the exit code, or None when it has become something else."""
     with alone(settings.state):
         vault = Vault(settings.state)
         store = Store(settings.state / "warden.db")
         with contextlib.closing(devices(vault)) as parts:
-            return Service(settings, vault, store, parts).run()
+            goes_on = Service(settings, vault, store, parts).run()
+    if vault.key_destroyed:
+        return RESTART
+    return None if goes_on else OK
 
 
 class Service:
@@ -116,7 +124,7 @@ class Service:
     def __init__(self, settings: Settings, vault: Vault, store: Store, devices: Devices) -> None:
         self._stop_by: float | None = None
         self._running = True
-        self._store = store
+        self._store, self._vault = store, vault
         self.unit = Unit(vault, store, devices, self)
         self._carrier = Carrier(store, self.unit.journal, self, vault.config.force)
         own = frozenset({0, os.geteuid()})
@@ -149,7 +157,7 @@ class Service:
         timers.every(_STATUS_S, self.unit.announce_status)
         timers.every(limits.CHECKPOINT_INTERVAL.total_seconds(), self._checkpoint)
         timers.every(_EXPIRY_S, self._expire)
-        while self._running and not self._house.over:
+        while self._running and not self._house.over and not self._vault.key_destroyed:
             self._turn(timers.due_in(), timers)
         self._leave()
         signal.set_wakeup_fd(before)

@@ -4,6 +4,10 @@ Layout of the state folder: `unit.json`, `charter.json`, `keys/signing.key`, `ke
 `deployments/<order>/{order.json,key.sealed,watchlist.age}`, `loan/{charter.json,loan.json}`, `warden.db`. Of a
 watchlist only the ciphertext that came is kept, and the key to it only sealed under the unit's storage key; erasing
 overwrites and removes both.
+
+On a unit with a TPM the storage key is not in `keys/`: the supervisor opens `sealed/storage.key` (`overt.warden.seal`)
+and hands it over as a credential. It is destroyed with the last deployment like any other; the supervisor makes the
+next one.
 """
 
 import fcntl
@@ -25,6 +29,8 @@ from overt.warden.enclosure import in_child
 from overt.warden.erasing import erase_folder, overwrite
 
 _KEY_BYTES = 32
+SEALED = "sealed"
+"""Folder of keys that are sealed to the machine; systemd names credentials from it `sealed_<name>`."""
 
 
 class VaultError(Exception):
@@ -97,6 +103,8 @@ class Vault:
             VaultError: Not enrolled, or damaged.
         """
         self.state = self._state = state
+        self.key_destroyed = False
+        """The storage key was the supervisor's and is destroyed: it has to make another, and start the warden anew."""
         self._deployments = state / "deployments"
         self._signing = _read_key(state, "signing.key")
         if len(self._signing) != _KEY_BYTES:
@@ -265,6 +273,8 @@ class Vault:
 
     def _new_key(self) -> tuple[str, bytes]:
         """Make a deployment's key pair; return its public side, and its secret side sealed to the storage key."""
+        if self.key_destroyed:
+            raise OSError("the storage key is destroyed, and the next one not made yet")
 
         def make() -> tuple[bytes, None]:
             identity, recipient = sealing.new_identity()
@@ -300,12 +310,12 @@ class Vault:
             self._renew_storage_key()
 
     def _renew_storage_key(self) -> None:
-        """Replace the key that the deployments' keys were sealed under: copies of them are useless to the unit too.
-
-        A key that the supervisor keeps (`CREDENTIALS_DIRECTORY`) is the supervisor's to replace.
-        """
+        """Destroy the key that the deployments' keys were sealed under: copies of them are useless to the unit too."""
         path = _find_key(self._state, "storage.key")
         if path.parent != self._state / "keys":
+            erase_folder(self._state / SEALED)
+            (self._state / SEALED).mkdir(mode=0o700)
+            self.key_destroyed = True
             return
 
         def make() -> tuple[bytes, None]:
@@ -331,12 +341,18 @@ def _read_key(state: Path, name: str) -> bytes:
     return _read(_find_key(state, name), "overt-camera identity")
 
 
+def handed_over(name: str) -> Path | None:
+    """Return where the supervisor has put a key that it keeps sealed, if it keeps it."""
+    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
+    path = Path(credentials) / f"{SEALED}_{name}" if credentials else None
+    return path if path and path.exists() else None
+
+
 def _find_key(state: Path, name: str) -> Path:
     """Return where a key is: among the supervisor's credentials, else in the state folder."""
-    credentials = os.environ.get("CREDENTIALS_DIRECTORY")
-    for path in ([Path(credentials) / name] if credentials else []) + [state / "keys" / name]:
-        if path.exists():
-            return path
+    path = handed_over(name) or state / "keys" / name
+    if path.exists():
+        return path
     raise VaultError(f"expected the key {name} in {state / 'keys'}, found none: run 'overt-camera identity' first")
 
 
