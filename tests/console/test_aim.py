@@ -22,7 +22,7 @@ from tests.vision.daemon import MODELS, start
 SCENE = Path(__file__).parents[2] / "build" / "demo" / "scene.mp4"
 pytestmark = pytest.mark.skipif(
     not (SCENE.is_file() and (MODELS / "catalogue.toml").is_file()),
-    reason="the models or the footage are not built: run `make models demo`",
+    reason="the models or the footage are not built: run `make footage`",
 )
 
 

@@ -15,6 +15,16 @@ def test_a_written_file_has_the_bytes_and_is_readable_by_its_owner_alone(tmp_pat
     assert (tmp_path / "state").stat().st_mode & 0o777 == 0o600
 
 
+def test_who_may_read_a_file_does_not_hang_on_the_umask(tmp_path: Path) -> None:
+    """The update's progress is written by root for the console, which runs as somebody else."""
+    before = os.umask(0o077)
+    try:
+        write_atomically(tmp_path / "progress", b"good", 0o644)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "progress").stat().st_mode & 0o777 == 0o644
+
+
 def test_replacing_leaves_nothing_but_the_new_file(tmp_path: Path) -> None:
     write_atomically(tmp_path / "state", b"old")
     write_atomically(tmp_path / "state", b"new")

@@ -11,6 +11,11 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes], mode: int = 0o60
 
     Temp file in the same folder, fsync, rename, fsync of the folder. What is too large for memory comes in parts.
 
+    Args:
+        path: The file.
+        data: All of it, or its parts.
+        mode: Who may read it, whatever the process's umask says.
+
     Raises:
         OSError: The folder is missing, read-only or full. The old file is untouched, and no temp file stays.
     """
@@ -18,6 +23,7 @@ def write_atomically(path: Path, data: bytes | Iterable[bytes], mode: int = 0o60
     descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, mode)
             file.writelines([data] if isinstance(data, bytes) else data)
             file.flush()
             os.fsync(file.fileno())
