@@ -30,7 +30,7 @@ from tests.vision.daemon import MODELS
 SCENE = Path(__file__).parents[2] / "build" / "demo" / "scene.mp4"
 needs_camera = pytest.mark.skipif(
     not (SCENE.is_file() and (MODELS / "catalogue.toml").is_file()),
-    reason="the models or the footage are not built: run `make models demo`",
+    reason="the models or the footage are not built: run `make footage`",
 )
 VIEW = View(
     number=1,
@@ -176,4 +176,5 @@ def test_a_report_says_what_to_do_and_a_label_shows_the_code() -> None:
     assert ("not &lt;connected&gt;" in text, "<connected>" in text) == (True, False)
     assert set(ADVICE) == set(Part), "there is something to do about every part"
     assert acceptance.paper(report) == acceptance.paper(report), "the same facts make the same paper"
-    assert acceptance.label("unit-1", "test-force", "ab" * 32, now).startswith(b"%PDF-")
+    label = acceptance.label("unit-1", "test-force", "ab" * 32, now)
+    assert b"/MediaBox [0 0 255.12 113.39]" in label, "90 by 40 mm, wider than high: nothing is cut off"

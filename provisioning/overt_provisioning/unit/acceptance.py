@@ -143,7 +143,7 @@ def label(unit: str, force: str, key: str, made: datetime) -> bytes:
     sheet.set_xy(5, 9)
     sheet.set_font(font, "B", 20)
     sheet.cell(80, 9, code, align="C")
-    sheet.code39(f"*{code}*", x=9, y=20, w=0.45, h=10)
+    sheet.code39(f"*{code}*", x=10, y=20, w=0.84, h=10)
     sheet.set_xy(5, 32)
     sheet.set_font(font, "", 7)
     sheet.cell(80, 4, "Overt camera. Compare this code before you trust what answers.", align="C")
@@ -155,7 +155,8 @@ def _sheet(size: str | tuple[float, float], title: str, made: datetime) -> tuple
     from fpdf import FPDF  # noqa: PLC0415 - heavy, and help must be quick
 
     wide = not isinstance(size, str) and size[0] > size[1]
-    sheet = FPDF(format=size, orientation="L" if wide else "P")
+    upright = size if isinstance(size, str) else (min(size), max(size))  # it turns a wide sheet itself
+    sheet = FPDF(format=upright, orientation="L" if wide else "P")
     sheet.set_margins(16, 16)
     fonts = _fonts()
     if fonts is not None:

@@ -1,7 +1,7 @@
 """Questions to a person: few, with big choices, one digit each, so that they can be answered in gloves."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from overt.runtime.cli import Failure
@@ -36,15 +36,27 @@ class Person:
             if typed.isascii() and typed.isdigit() and 1 <= int(typed) <= len(options):
                 return int(typed) - 1
 
-    def ask(self, question: str, suggestion: str = "") -> str:
-        """Ask for a line of text; an empty one is the suggestion.
+    def ask(self, question: str, suggestion: str = "", fits: Callable[[str], object] | None = None) -> str:
+        """Ask for a line of text, again until there is one that fits; an empty one is the suggestion.
+
+        Args:
+            question: What is asked.
+            suggestion: What an empty answer means.
+            fits: Raises a `Failure`, which is shown, for what will not do.
 
         Raises:
             Failure: Nobody answers.
         """
         while True:
             typed = self._line(f"{question}{f' [{suggestion}]' if suggestion else ''}: ") or suggestion
-            if typed:
+            if not typed:
+                continue
+            try:
+                if fits is not None:
+                    fits(typed)
+            except Failure as error:
+                self.tell(f"  {error}")
+            else:
                 return typed
 
     def ask_unseen(self, question: str) -> str:

@@ -6,15 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from overt.protocol.topics import Down
-from overt.runtime.cli import Failure
+from overt.runtime.cli import Failure, Parser
 from overt.runtime.files import write_atomically
-from overt_provisioning.common import Handler, group, plainly, say
+from overt_provisioning.common import Handler, plainly, say
 from overt_provisioning.unit.visiting import add_cable
 
 
 def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the type to itself
     """Register `unit`."""
-    commands = group(subparsers, "unit", "at a unit, over its cable (technician)")
+    about = "at a unit, over its cable (technician)"
+    parser = subparsers.add_parser(
+        "unit",
+        help=about,
+        description="At a unit, over its cable (technician). At a terminal, without a command: asks.",
+    )
+    parser.set_defaults(handler=_chosen_by(parser))
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", parser_class=Parser)
     _add_enrol(commands)
     _add_network(commands)
     _add_watching(commands)
@@ -23,6 +30,18 @@ def add_parser(subparsers: Any) -> None:  # noqa: ANN401 - argparse keeps the ty
     _add_time_and_log(commands)
     _add_update(commands)
     _add_decommission(commands)
+
+
+def _chosen_by(parser: Parser) -> Handler:
+    """Return a handler that asks what is to be done, and does it."""
+
+    def handler(_: argparse.Namespace) -> int:
+        from overt_provisioning.unit import asking, menu  # noqa: PLC0415 - for whoever is at a terminal
+
+        chosen = parser.parse_args(menu.choose(asking.Person()))
+        return int(chosen.handler(chosen))
+
+    return handler
 
 
 def _add(commands: Any, name: str, text: str, about: str, example: str, does: str) -> Any:  # noqa: ANN401 - argparse

@@ -1,6 +1,8 @@
 """`unit enrol`: from a blank unit to one of the force's, in one go. Torn half-way, the same command goes on."""
 
 import argparse
+import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +83,19 @@ def _identify(visiting: Visiting, session: Session) -> requests.Identified:
     if name is None:
         if not visiting.asks:
             raise Failure("this unit is blank: give it a name with --unit, such as --unit unit-1")
-        name = visiting.person.ask("The unit's name (a-z, 0-9 and hyphens)")
-    try:
-        asked = msgspec.convert({"unit": name}, requests.Identify)
-    except msgspec.ValidationError as error:
-        raise Failure(f"expected a unit's name of up to 32 of a-z, 0-9 and single hyphens, found {name!r}") from error
+        name = visiting.person.ask("The unit's name (a-z, 0-9 and hyphens)", fits=_named)
+    asked = _named(name)
     identified = session.ask_for(requests.Identified, "identify", asked, Act.IDENTIFY)
     if identified.key != greeting.key:
         raise Failure("the unit gave another key than it greeted with: it is not to be trusted", NEGATIVE)
     return identified
+
+
+def _named(name: str) -> requests.Identify:
+    try:
+        return msgspec.convert({"unit": name}, requests.Identify)
+    except msgspec.ValidationError as error:
+        raise Failure(f"expected a unit's name of up to 32 of a-z, 0-9 and single hyphens, found {name!r}") from error
 
 
 def _certificate(visiting: Visiting, identified: requests.Identified, folder: Path) -> tuple[bytes, bytes] | None:
@@ -158,25 +164,44 @@ def _complete(visiting: Visiting) -> None:
         if not arguments.broker or not placed:
             raise Failure("expected --broker, and a site (--site-name, --latitude, --longitude) or --gps, or both")
         return
-    arguments.broker = arguments.broker or person.ask("The broker, as HOST:PORT")
+    arguments.broker = arguments.broker or person.ask(
+        "The broker, as HOST:PORT", fits=_like(r".+:\d{1,5}", "HOST:PORT, such as broker.force.example:8883")
+    )
     if not placed:
         options = ["At a fixed place", "Where its satellite receiver measures", "At a fixed place, with a receiver too"]
         chosen = person.choose("Where will the unit be?", options)
         if chosen != 1:
             arguments.site_name = person.ask("What the place is called")
-            arguments.latitude = _degrees(person.ask("Latitude, in degrees, north positive (such as 52.1356)"))
-            arguments.longitude = _degrees(person.ask("Longitude, in degrees, east positive (such as -0.4669)"))
+            arguments.latitude = float(person.ask("Latitude, north positive (such as 52.1356)", fits=_degrees(90)))
+            arguments.longitude = float(person.ask("Longitude, east positive (such as -0.4669)", fits=_degrees(180)))
         if chosen != 0:
-            arguments.gps = person.ask("The receiver's line", "/dev/serial0:9600")
+            fits = _like(r"/dev/\S+", "a serial line, such as /dev/serial0:9600")
+            arguments.gps = person.ask("The receiver's line", "/dev/serial0:9600", fits)
     if arguments.indicator is None and person.choose("Has the unit a lamp?", ["Yes", "No: it will not recognise"]) == 0:
-        arguments.indicator = person.ask("Its lines, as CHIP:LAMP:READBACK", "pinctrl-bcm2711:17:27")
+        fits = _like(r".+:\d+:\d+", "CHIP:LAMP:READBACK, such as pinctrl-bcm2711:17:27")
+        arguments.indicator = person.ask("Its lines, as CHIP:LAMP:READBACK", "pinctrl-bcm2711:17:27", fits)
 
 
-def _degrees(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        raise Failure(f"expected degrees such as 52.1356, found {text!r}") from None
+def _like(pattern: str, wanted: str) -> Callable[[str], None]:
+    """Return a check of the look of an answer; what it means, the unit judges."""
+
+    def fits(text: str) -> None:
+        if not re.fullmatch(pattern, text):
+            raise Failure(f"expected {wanted}, found {text!r}")
+
+    return fits
+
+
+def _degrees(most: int) -> Callable[[str], None]:
+    def fits(text: str) -> None:
+        try:
+            well = abs(float(text)) <= most
+        except ValueError:
+            well = False
+        if not well:
+            raise Failure(f"expected degrees from -{most} to {most}, such as 52.1356, found {text!r}")
+
+    return fits
 
 
 def _site(arguments: argparse.Namespace) -> FixedSite | None:

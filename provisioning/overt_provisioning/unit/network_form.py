@@ -11,6 +11,10 @@ from overt.runtime.cli import Failure
 from overt_provisioning.unit.asking import Person
 
 _FILE: Final = "file:"
+_WANTED: Final = {
+    2: "a name of up to 32 bytes, and a passphrase of 8 to 63 characters",
+    3: "an APN of letters, digits, dots and hyphens, such as iot.operator.example, and a PIN of 4 to 8 digits or none",
+}
 BLANK: Final = """\
 # How a unit gets to its network: one [[ways]] for each way, the best first. Take away what does not apply.
 # These settings hold passwords: keep this file where nobody else reads it, and delete it when it has been sent.
@@ -66,25 +70,29 @@ def _read_authority(way: Any, folder: Path) -> None:  # noqa: ANN401 - not check
 
 
 def ask(person: Person) -> Network | None:
-    """Ask for one way to the network; None to leave it as it is. More, and 802.1X, are for the form.
+    """Ask for one way to the network, until it is one; None to leave it as it is. More, and 802.1X, are for the form.
 
     Raises:
-        Failure: What was typed is no way to a network, or nobody answers.
+        Failure: Nobody answers.
     """
     options = ["As it is set up already, or by a form", "By an Ethernet cable", "By Wi-Fi", "By a mobile network"]
-    match person.choose("How does the unit reach its network?", options):
-        case 1:
-            way: dict[str, Any] = {"type": "ethernet"}
+    chosen = person.choose("How does the unit reach its network?", options)
+    while chosen:
+        try:
+            return msgspec.convert({"ways": [_way(person, chosen)]}, Network)
+        except msgspec.ValidationError:  # whose message holds a pattern, for programmers
+            person.tell(f"  expected {_WANTED[chosen]}")
+    return None
+
+
+def _way(person: Person, chosen: int) -> dict[str, str]:
+    match chosen:
         case 2:
             way = {"type": "wifi", "ssid": person.ask("The network's name")}
-            way["passphrase"] = person.ask_unseen("Its passphrase (8 to 63 characters, not shown)")
+            return way | {"passphrase": person.ask_unseen("Its passphrase (8 to 63 characters, not shown)")}
         case 3:
             way = {"type": "mobile", "apn": person.ask("The access point name (APN)")}
             pin = person.ask_unseen("The SIM's PIN, or nothing (not shown)")
-            way |= {"pin": pin} if pin else {}
+            return way | ({"pin": pin} if pin else {})
         case _:
-            return None
-    try:
-        return msgspec.convert({"ways": [way]}, Network)
-    except msgspec.ValidationError as error:
-        raise Failure(f"that is no way to a network: {error}") from error
+            return {"type": "ethernet"}

@@ -100,3 +100,6 @@ def _say(arguments: argparse.Namespace, report: Acceptance) -> None:
         rows.append((check.part.value, f"{check.found}: {todo}" if todo else check.found, check.well))
     facts = {"well": report.well, "digest": report.digest, "seen": report.seen, "folder": str(arguments.out)}
     show(arguments, rows, {**facts, "checks": msgspec.to_builtins(report.found.checks)})
+    if not arguments.json:
+        said = "accepted" if report.well else "not accepted yet"
+        print(f"{said}: {arguments.out / 'report.pdf'}, and the label in label.pdf")  # noqa: T201 - a command talks
