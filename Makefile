@@ -6,7 +6,7 @@ MODELS := build/models
 SCENE := build/demo/scene.mp4
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all check lint setup setup-dev models footage contract benchmarks clean distclean
+.PHONY: help run test test-all check lint setup setup-dev models footage contract benchmarks package image clean distclean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -49,6 +49,15 @@ contract: setup ## write docs/contract anew from the types
 
 benchmarks: setup-dev footage ## measure everything on an idle machine and write docs/benchmarks.md (about ten minutes)
 	@$(BIN)/overt-tools bench report --run
+
+ARCH ?= arm64
+package: setup models ## the unit's Debian package (ARCH=arm64 or amd64) and its bill of materials
+	@$(BIN)/overt-tools package build --arch $(ARCH)
+
+image: setup models ## a disk image for amd64; as root, with KEYRING=the certificates that sign updates
+	@test -n "$(KEYRING)" || { echo "expected KEYRING=FILE, certificates (PEM) of who signs updates: see docs/packages.md" >&2; exit 2; }
+	@$(BIN)/overt-tools package build --arch amd64
+	@$(BIN)/overt-tools image build --package "$$(ls -t build/package/overt-camera_*_amd64.deb | head -1)" --keyring $(KEYRING)
 
 clean: ## remove what was built, keep downloads and the virtual environment
 	@rm -rf build/models build/demo .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "firmware" / "systemd"
 HANDED_OVER = "/tmp/overt.deb"  # noqa: S108 - inside the clean system
 DAEMONS = ("warden", "vision", "uplink", "console@")
+JOBS = ("seal", "network", "update", "confirm", "ladder@")
 BASE = "systemd,udev,python3,libgomp1,dbus,systemd-sysv"
 
 
@@ -21,7 +22,7 @@ def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
-@pytest.mark.parametrize("daemon", DAEMONS)
+@pytest.mark.parametrize("daemon", DAEMONS + JOBS)
 def test_p10_a_daemon_is_exposed_to_little(daemon: str, tmp_path: Path) -> None:
     """Two of ten, by systemd's own reckoning."""
     text = (UNITS / f"overt-{daemon}.service").read_text()

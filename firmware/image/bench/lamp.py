@@ -1,7 +1,8 @@
 """A bench's lamp, where there is no board: a CP2112, a USB chip with GPIO lines, played to the kernel through uhid(4).
 
 Line 0 is the lamp, line 1 reads back whether it shines. The kernel's own driver drives the chip; the unit's firmware
-sees lines like any others. In images for a bench alone (`overt-tools image build --bench`), which take no updates.
+sees lines like any others. In images for a bench alone (`overt-tools image build
+--bench`), which take no unit's updates.
 """
 
 import os

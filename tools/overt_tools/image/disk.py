@@ -8,18 +8,22 @@ from typing import Final
 
 from .errors import ImageError
 from .programs import run
-from .system import KEPT
+from .system import KEPT, SLOT_MIB
 
 MIB: Final = 2**20
 BOOT_MIB: Final = 64
-SLOT_MIB: Final = 640
 DATA_MIB: Final = 512
 """Least size of what is kept; on a larger disk it grows at the first start."""
 _FIRST_MIB: Final = 1
 GRUB: Final = Path(__file__).resolve().parents[3] / "firmware" / "image" / "grub.cfg"
-_OWNERS: Final = {"overt": (961, 960, 0o700), "overt-console": (964, 960, 0o700), "connections": (0, 0, 0o700)}
+_OWNERS: Final = {
+    "overt": (961, 960, 0o700),
+    "overt-console": (964, 960, 0o700),
+    "overt-update": (0, 0, 0o700),
+    "connections": (0, 0, 0o700),
+}
 """User, group and mode of folders that are kept, by the numbers in `system`."""
-_MODULES: Final = "part_gpt fat squash4 loadenv linux normal regexp test minicmd"
+_MODULES: Final = "part_gpt fat squash4 loadenv linux normal regexp test minicmd reboot sleep"
 _STATE: Final = ("ORDER=A B", "A_OK=1", "A_TRY=0", "B_OK=0", "B_TRY=0")
 
 

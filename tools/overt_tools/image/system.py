@@ -11,6 +11,7 @@ from typing import Final
 from .programs import run
 
 SUITE: Final = "bookworm"
+SLOT_MIB: Final = 640
 PACKAGES: Final = (
     "linux-image-amd64",
     "initramfs-tools",
@@ -27,10 +28,15 @@ PACKAGES: Final = (
     "rauc-service",
     "grub-common",
     "zstd",
+    "libtss2-esys-3.0.2-0",
+    "libtss2-rc0",
+    "libtss2-mu0",
+    "libtss2-tcti-device0",
 )
 KEPT: Final = {
     "overt": "/var/lib/overt",
     "overt-console": "/var/lib/overt-console",
+    "overt-update": "/var/lib/overt-update",
     "connections": "/etc/NetworkManager/system-connections",
     "network": "/var/lib/NetworkManager",
     "time": "/var/lib/systemd/timesync",
@@ -38,7 +44,7 @@ KEPT: Final = {
 """Folders of the data partition, and where the system has them. Nothing else outlives a restart."""
 
 _FSTAB: Final = """\
-PARTLABEL=overt-boot /boot/efi vfat ro,sync,umask=0077,nodev,nosuid,noexec,nofail 0 2
+PARTLABEL=overt-boot /boot/efi vfat rw,sync,umask=0077,nodev,nosuid,noexec,nofail 0 2
 PARTLABEL=overt-data /data ext4 nodev,nosuid,noexec,noatime,data=journal,commit=1,x-systemd.growfs 0 2
 tmpfs /tmp tmpfs nodev,nosuid,noexec,size=64M,mode=1777 0 0
 tmpfs /var/tmp tmpfs nodev,nosuid,noexec,size=64M,mode=1777 0 0
@@ -80,16 +86,34 @@ type=raw
 bootname=B
 """
 _JOURNAL: Final = "[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\nForwardToConsole={console}\n"
+_SIZES: Final = {
+    "10-a.conf": "[Partition]\nType=linux-generic\nLabel=overt-a\nSizeMaxBytes={slot}M\n",
+    "20-b.conf": "[Partition]\nType=linux-generic\nLabel=overt-b\nSizeMaxBytes={slot}M\n",
+    "30-data.conf": "[Partition]\nType=linux-generic\nLabel=overt-data\n",
+}
+"""The three partitions of one type, in their order: the last takes what a larger disk has left."""
 _NO_LOGIN: Final = (
     "getty.target",
     "console-getty.service",
     "serial-getty@.service",
     "getty@.service",
-    "emergency.service",
-    "rescue.service",
     "debug-shell.service",
     "systemd-pcrphase.service",
+    "systemd-logind.service",
 )
+
+
+_ANEW: Final = """\
+[Unit]
+Description=Overt: nobody can log in to repair this start, so another is tried
+DefaultDependencies=no
+
+[Service]
+Type=oneshot
+ExecStart=/bin/sleep 10
+ExecStart=/usr/bin/systemctl --force reboot
+"""
+"""In place of a shell for repairs. The loader gives up a release on trial that comes here again and again."""
 
 
 @dataclass(frozen=True)
@@ -216,8 +240,13 @@ def _after(root: Path, settings: Settings) -> None:
         root / "etc/systemd/system.conf.d/overt.conf",
         "[Manager]\nRuntimeWatchdogSec=30\nDumpCore=no\nCtrlAltDelBurstAction=none\n",
     )
+    for name, text in _SIZES.items():
+        _write(root / "etc/repart.d" / name, text.format(slot=SLOT_MIB))
+    _write(root / "etc/systemd/system/systemd-repart.service.d/overt.conf", "[Unit]\nBefore=data.mount\n")
     for name in _NO_LOGIN:
         _link(root / "etc/systemd/system" / name, "/dev/null")
+    for name in ("emergency.service", "rescue.service"):
+        _write(root / "etc/systemd/system" / name, _ANEW)
     _inside(root, "passwd", "-q", "-l", "root")
     _inside(root, "systemctl", "-q", "enable", *(f"overt-console@{line}.service" for line in settings.cables))
     _write(root / "etc/overt/camera.conf", f"SOURCE={settings.source}\n")
