@@ -3,6 +3,7 @@
 import argparse
 import time
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
@@ -21,17 +22,21 @@ from overt_provisioning.unit.visiting import Visiting
 from overt_provisioning.unit.watching import Row, show
 
 _LEAST_VIEWS = 3
+_MOST_S: Final = 840
+"""A preview ends by itself after a minute more."""
 
 
 def test(arguments: argparse.Namespace) -> int:
     """Have the unit test itself, and write the report."""
     folder: Path = arguments.out
+    if not 1 <= arguments.seconds <= _MOST_S:
+        raise Failure(f"expected 1 to {_MOST_S} seconds with the camera on, found {arguments.seconds:g}")
     if folder.exists():
         raise Failure(f"{folder} is there already; give the name of a folder to make")
     visiting = Visiting(arguments)
     with visiting.session() as session:
         key = session.greeting.key
-        visiting.say(f"the camera is on for {arguments.seconds:g} s")
+        visiting.say(f"the camera is on and the board at work for {arguments.seconds:g} s")
         signed, view = run(session, arguments.seconds)
     found = envelope.verify(signed, Inspection, key)
     countersigned = envelope.countersign(signed, Kind.INSPECTION, visiting.technician.signer)
@@ -40,7 +45,6 @@ def test(arguments: argparse.Namespace) -> int:
         key=key,
         technician=envelope.key_id(visiting.technician.signer.public_key.keyval["public"]),
         digest=envelope.digest_of(envelope.parse(signed, Kind.INSPECTION).payload),
-        seconds=arguments.seconds,
         seen=_seen(view),
     )
     _write(folder, report, countersigned)
