@@ -159,13 +159,14 @@ def picture(view: View) -> str:
     for outline in view.outlines:
         worth, text = face_advice(outline)
         colour = _COLOURS[worth]
-        below = outline.top + outline.height + 1.2 * size
+        middle, below = outline.left + outline.width // 2, outline.top + outline.height + size
         marks.append(
             f"<rect x={outline.left} y={outline.top} width={outline.width} height={outline.height} fill=none"
             f" stroke='{colour}' stroke-width={line} />"
-            f"<text x={outline.left} y={below:.0f} fill='{colour}' stroke='#000' stroke-width={2 * line}"
-            f" paint-order=stroke font-weight=700 font-size={size}>{outline.eyes_px:.0f} px, {_WORTH[worth]}"
-            f"<title>{html.escape(text)}</title></text>"
+            f"<g fill='{colour}' stroke='#000' stroke-width={2 * line} paint-order=stroke font-weight=700"
+            f" text-anchor=middle font-size={size}><title>{html.escape(text)}</title>"
+            f"<text x={middle} y={below}>{outline.eyes_px:.0f} px</text>"
+            f"<text x={middle} y={below + size} font-size={size * 3 // 4}>{_WORTH[worth]}</text></g>"
         )
     data = base64.b64encode(png(view)).decode()
     return (
