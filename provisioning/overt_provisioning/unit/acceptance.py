@@ -90,6 +90,14 @@ def advice(check: Check) -> str:
     return SENTENCES[check.cause] if check.cause else ADVICE[check.part]
 
 
+def in_words(check: Check) -> str:
+    """Return what was found, in a line, and what to do if there is something. The unit's own sentence says both."""
+    todo = advice(check)
+    if not todo:
+        return check.found
+    return f"{todo} ({check.found})" if check.cause else f"{check.found}: {todo}"
+
+
 def page(report: Acceptance) -> str:
     """Return the report as HTML, which needs nothing from elsewhere."""
     rows = "".join(

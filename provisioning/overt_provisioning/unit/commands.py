@@ -240,9 +240,9 @@ def _add_decommission(commands: Any) -> None:  # noqa: ANN401 - as above
         commands,
         "decommission",
         "erase a unit for good, and keep its certificate of that",
-        "Takes the log off, then has the unit erase its keys, papers and log. It signs for that with its last breath\n"
-        "and is blank again, with a new code. No deployment and no loan may be in hand. Torn half-way: give the same\n"
-        "command again.",
+        "Takes the log off, then has the unit erase its keys, papers, log and network settings. It signs for that\n"
+        "with its last breath and is blank again, with a new code. No deployment and no loan may be in hand.\n"
+        "Torn half-way: give the same command again.",
         "decommission --home office",
         "ending.decommission",
     )

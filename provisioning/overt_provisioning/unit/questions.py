@@ -46,13 +46,18 @@ def complete(arguments: argparse.Namespace, person: Person, name: str | None) ->
 
 def command(arguments: argparse.Namespace) -> str:
     """Return the command that says all this at once. Settings of the network are not in it: they hold passwords."""
-    words = ["overt-provision", "unit", "enrol"]
+    return shlex.join(words(arguments))
+
+
+def words(arguments: argparse.Namespace) -> list[str]:
+    """Return the words of that command."""
+    found = ["overt-provision", "unit", "enrol"]
     for name in _GIVEN:
         value = getattr(arguments, name)
         if value is not None:
             option = f"--{name.replace('_', '-')}"
-            words += [f"{option}={value}"] if str(value).startswith("-") else [option, str(value)]
-    return shlex.join(words)
+            found += [f"{option}={value}"] if str(value).startswith("-") else [option, str(value)]
+    return found
 
 
 def named(name: str) -> requests.Identify:

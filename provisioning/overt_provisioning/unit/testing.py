@@ -2,6 +2,7 @@
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt.runtime.files import write_atomically
 from overt_provisioning.unit import acceptance
 from overt_provisioning.unit.acceptance import Acceptance
+from overt_provisioning.unit.handing import Shown
 from overt_provisioning.unit.meters import meters
 from overt_provisioning.unit.preview import Connection, Preview
 from overt_provisioning.unit.session import UnitSaysNo
@@ -37,7 +39,8 @@ def test(arguments: argparse.Namespace) -> int:
     with visiting.session() as session:
         key = session.greeting.key
         visiting.say(f"the camera is on and the board at work for {arguments.seconds:g} s")
-        signed, view = run(session, arguments.seconds)
+        with Shown(visiting, round(arguments.seconds), "at work", least=0) as shown:
+            signed, view = run(session, arguments.seconds, shown.advance)
     found = envelope.verify(signed, Inspection, key)
     countersigned = envelope.countersign(signed, Kind.INSPECTION, visiting.technician.signer)
     report = Acceptance(
@@ -52,12 +55,15 @@ def test(arguments: argparse.Namespace) -> int:
     return OK if report.well else NEGATIVE
 
 
-def run(connection: Connection, seconds: float) -> tuple[bytes, View | None]:
+def run(
+    connection: Connection, seconds: float, advance: Callable[[int], None] = lambda _: None
+) -> tuple[bytes, View | None]:
     """Switch the camera on, and have the unit test itself while it is. A camera that is lost is a finding.
 
     Args:
         connection: The way to the unit.
         seconds: How long the camera is on first.
+        advance: Told how many seconds have passed.
 
     Returns:
         What the unit signed, and the last view.
@@ -68,9 +74,10 @@ def run(connection: Connection, seconds: float) -> tuple[bytes, View | None]:
     view: View | None = None
     try:
         with Preview(connection) as preview:
-            until, count = time.monotonic() + seconds, 0
-            while count < _LEAST_VIEWS or time.monotonic() < until:
+            since_s, count = time.monotonic(), 0
+            while count < _LEAST_VIEWS or time.monotonic() - since_s < seconds:
                 view, count = preview.view(), count + 1
+                advance(round(time.monotonic() - since_s))
             return connection.ask("test", act=Act.TEST), view
     except UnitSaysNo as error:
         if "preview" not in str(error) and "camera" not in str(error):
@@ -98,10 +105,7 @@ def _write(folder: Path, report: Acceptance, countersigned: bytes) -> None:
 
 
 def _say(arguments: argparse.Namespace, report: Acceptance) -> None:
-    rows: list[Row] = []
-    for check in report.found.checks:
-        todo = acceptance.advice(check)
-        rows.append((check.part.value, f"{check.found}: {todo}" if todo else check.found, check.well))
+    rows: list[Row] = [(check.part.value, acceptance.in_words(check), check.well) for check in report.found.checks]
     facts = {"well": report.well, "digest": report.digest, "seen": report.seen, "folder": str(arguments.out)}
     show(arguments, rows, {**facts, "checks": msgspec.to_builtins(report.found.checks)})
     if not arguments.json:
