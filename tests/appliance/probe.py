@@ -113,7 +113,10 @@ def make_a_set_user_id_file() -> None:
 
 
 def dump_core() -> None:
-    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (1, 1))
+    except ValueError as error:  # so it says that a limit cannot be raised
+        raise Refused(str(error).replace(" ", "-")) from error
 
 
 def become_root() -> None:
