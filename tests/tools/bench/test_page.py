@@ -51,7 +51,7 @@ def figures() -> dict[str, results.Result]:
         "embed": Networks(peak, [network], {}),
         "match": Searches(peak, [search]),
         "live": Live([("street", 60.0, 7)], latency, memory, 110.0, 115.0, 120.0, 220),
-        "peers": Peers((25, 8), (60, 38, 10), [contender("overt", 20.0), contender("face_recognition", 1000.0)],
+        "peers": Peers((25, 8, 75), (60, 38, 10, 10), [contender("overt", 20.0), contender("face_recognition", 1000.0)],
                        {"human": "expected npm and node, found neither"}),
     }  # fmt: skip
 
