@@ -106,6 +106,7 @@ def test_the_report_writes_the_page_its_plots_and_its_data(tmp_path: Path, capsy
     text = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert "50x less" in text
     assert "90% against 90%" in text
+    assert "| CPU time a picture of an empty street | a small fraction | 5% of one with six people |" in text
     assert "`human` is left out: expected npm and node" in text
     for link in [line.split("](")[1].rstrip(")") for line in text.splitlines() if line.startswith("![")]:
         assert (tmp_path / "docs" / link).exists(), link

@@ -10,6 +10,9 @@ from .tables import short
 EMPTY = "empty"
 """The scene in which nobody comes."""
 
+FLOAT_EMBEDDER = "sface"
+"""What a user would take, in the numbers that it comes in."""
+
 _SIZES = (20, 30, 40, 60, 80, 120)
 
 
@@ -93,6 +96,7 @@ def _verdict(document: Document) -> str:
         rows.append(("40-pixel faces found", "as many or more", found))
     nobody = f"{ours.empty_ms / ours.ms.mean:.0%} of one with six people"
     rows.append(("CPU time a picture of an empty street", "a small fraction", nobody))
+    rows += _embedding(document)
     twenty = next((row.ms.median for row in document.match.searches if row.entries == 20_000), None)  # noqa: PLR2004
     rows.append(("search in 20,000 entries", "under 1 ms", f"{short(twenty)} ms"))
     latency, live = document.live.latency, document.live
@@ -101,6 +105,17 @@ def _verdict(document: Document) -> str:
     sums = f"{short(live.unit_pss)} MB by PSS, {short(live.unit_rss)} MB by RSS"
     rows.append(("whole unit, resident", f"under {live.limit} MB", sums))
     return "## Targets\n\n" + table(("what", "target", "found"), rows)
+
+
+def _embedding(document: Document) -> list[tuple[str, str, str]]:
+    """The embedder in use against SFace in floats, where both were measured."""
+    networks = document.embed.networks
+    ours = next((row for row in networks if row.used and row.role == "embedder"), None)
+    theirs = next((row for row in networks if row.name == FLOAT_EMBEDDER), None)
+    if ours is None or theirs is None:
+        return []
+    ratio = theirs.ms.median / ours.ms.median
+    return [("one face embedded, against SFace in floats", "2.5x less", f"{ratio:.1f}x less")]
 
 
 def _found(row: Contender, width: int) -> str:
@@ -292,6 +307,9 @@ _FAIR = """
   decodes but does not convert, and its figure has its own.
 - `overt` follows faces and embeds each a few times a passage; peers embed each face of each picture, as their users do.
   `overt-each-face` is Overt used like that, for a comparison of parts.
+- `overt` looks for followed faces in windows, and at the whole view several times a second
+  ([adr/0010](adr/0010-attention.md)); peers look at the whole view each time, and have no other way. What it misses by
+  that is in the counts of faces and passages.
 - Peers see a sample of the pictures, so they have fewer chances to recognise somebody, and to be wrong, than `overt`,
   which sees all. In real time, on one core, dlib and CenterFace could see no more than that of the crowd.
 - The truth about faces comes from the recordings at full size, found by the detector family that Overt uses, whose
