@@ -1,7 +1,7 @@
 """People made of numbers: textures instead of faces, and engines that implement the real interfaces on them."""
 
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -56,17 +56,50 @@ class SimulatedDetector:
 
     def __init__(self) -> None:
         self.faces = detections([])
-        self.flushed = 0
+        self.runs = self.flushed = 0
 
     def show(self, boxes: Sequence[Box]) -> None:
         self.faces = detections(boxes)
 
     def detect(self, small: Bytes) -> Mapping[str, Floats]:
         assert small.shape == (SMALL[1], SMALL[0], 3)
+        self.runs += 1
         return encode(self.faces)
 
     def flush(self) -> None:
         self.flushed += 1
+
+
+class SimulatedWindows:
+    """Sees, of the faces that there are, those whose middle is in the window that it is given."""
+
+    size = (128, 128)
+
+    def __init__(self, faces: Callable[[], Detections], scale: float = SCALE) -> None:
+        """`faces`: in pixels of the full view; `scale`: of these, how many make one of the detector's input."""
+        self._faces, self._scale = faces, scale
+        self.runs = self.flushed = 0
+
+    def detect(self, small: Bytes) -> Mapping[str, Floats]:
+        assert small.shape == (self.size[1], self.size[0], 3)
+        self.runs += 1
+        coarse_x, fine, coarse_y = (int(value) for value in small[0, 0])
+        corner = np.array([coarse_x * 4 + fine // 4, coarse_y * 4 + fine % 4], np.float32)
+        found = self._faces().scaled(1 / self._scale)
+        boxes = np.concatenate([found.boxes[:, :2] - corner, found.boxes[:, 2:]], axis=1)
+        moved = Detections(boxes, found.points - corner, found.scores)
+        middles = boxes[:, :2] + boxes[:, 2:] / 2
+        return encode(moved.take(((middles >= 0) & (middles < self.size)).all(axis=1)), self.size, 1.0)
+
+    def flush(self) -> None:
+        self.flushed += 1
+
+
+@functools.cache
+def position_coded(size: tuple[int, int]) -> Bytes:
+    """A picture whose every pixel says where it is."""
+    x, y = np.meshgrid(np.arange(size[0]), np.arange(size[1]))
+    return np.stack([x // 4, x % 4 * 4 + y % 4, y // 4], axis=-1).astype(np.uint8)
 
 
 class SimulatedEmbedder:
@@ -117,8 +150,7 @@ def picture(people: Mapping[int, Box], number: int = 0, captured_ns: int = 0) ->
         row, column = ((rows - y) * SIZE / h).astype(int), ((columns - x) * SIZE / w).astype(int)
         rgb[np.ix_(rows, columns)] = source[np.ix_(row.clip(0, SIZE - 1), column.clip(0, SIZE - 1))]
     y_, u, v = i420(rgb)
-    small = np.zeros((SMALL[1], SMALL[0], 3), np.uint8)
-    return Frame(number, captured_ns, y_, u, v, small, SCALE, full_range=True)
+    return Frame(number, captured_ns, y_, u, v, position_coded(SMALL), SCALE, full_range=True)
 
 
 def i420(rgb: Bytes) -> tuple[Bytes, Bytes, Bytes]:

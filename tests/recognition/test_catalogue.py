@@ -60,8 +60,23 @@ def test_the_digest_of_a_set_covers_both_files_and_the_preprocessing() -> None:
     found = parse(GOOD.encode()).find_set()
     text = f"detector {found.detector.sha256} {PREPROCESSING}\nembedder {found.embedder.sha256} {PREPROCESSING}\n"
     assert found.digest == hashlib.sha256(text.encode()).hexdigest()
-    others = {set_digest("b" * 64, "b" * 64, 1), set_digest("b" * 64, "c" * 64, 1), set_digest("c" * 64, "b" * 64, 1)}
-    assert len(others | {set_digest("b" * 64, "b" * 64, 2)}) == 4
+    both = {"detector": "b" * 64, "embedder": "b" * 64}
+    others = {set_digest(both | changed, 1) for changed in ({}, {"embedder": "c" * 64}, {"detector": "c" * 64})}
+    others |= {set_digest(both, 2), set_digest(both | {"window-detector": "b" * 64}, 1)}
+    assert len(others) == 5
+
+
+def test_a_set_with_a_detector_for_windows_has_a_digest_of_its_own_and_needs_all_three_files() -> None:
+    plain = parse(GOOD.encode()).find_set()
+    with_windows = parse(
+        GOOD.replace('detector = "finder"\n', 'detector = "finder"\nwindow_detector = "finder"\n').encode()
+    )
+    found = with_windows.find_set()
+    assert found.digest != plain.digest
+    assert [part.name for part in found.artefacts] == ["finder", "finder", "teller"]
+    assert [part.name for part in plain.artefacts] == ["finder", "teller"]
+    with pytest.raises(BadCatalogue, match="expected a detector in model set standard, found teller"):
+        parse(GOOD.replace('detector = "finder"\n', 'detector = "finder"\nwindow_detector = "teller"\n').encode())
 
 
 def test_a_set_is_found_by_the_digest_that_an_order_names() -> None:
@@ -74,7 +89,7 @@ def test_a_set_made_for_other_preprocessing_is_refused_when_it_is_asked_for() ->
     catalogue = parse(GOOD.replace(f"preprocessing = {PREPROCESSING}", "preprocessing = 999").encode())
     with pytest.raises(BadCatalogue, match=f"expected preprocessing revision {PREPROCESSING}.*found 999"):
         catalogue.find_set()
-    assert catalogue.find_set_by_digest(set_digest("5" * 64, "5" * 64, 999)) is None
+    assert catalogue.find_set_by_digest(set_digest({"detector": "5" * 64, "embedder": "5" * 64}, 999)) is None
 
 
 def test_a_file_is_its_artefact_or_is_refused_with_both_digests() -> None:

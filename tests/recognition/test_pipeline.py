@@ -8,13 +8,22 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 
-from overt.recognition.attention import EVERY_PICTURE
+from overt.recognition.attention import EVERY_PICTURE, Pace
 from overt.recognition.errors import BadFrame, BadGallery, RecognitionError
 from overt.recognition.match import Gallery, empty_gallery
 from overt.recognition.pipeline import MAX_LOOKS_PER_FRAME, Recogniser, Result, Sighting
 from overt.recognition.quality import Gates
 
-from .synthetic import PICTURE_NS, VIEW, Box, SimulatedDetector, SimulatedEmbedder, picture, template_of
+from .synthetic import (
+    PICTURE_NS,
+    VIEW,
+    Box,
+    SimulatedDetector,
+    SimulatedEmbedder,
+    SimulatedWindows,
+    picture,
+    template_of,
+)
 
 LISTED, OTHER_LISTED, PASSER_BY = 1, 2, 3
 START_NS = 1_700_000_000 * 1_000_000_000
@@ -268,3 +277,73 @@ def test_a_small_picture_of_another_size_is_refused_before_it_counts() -> None:
     with pytest.raises(BadFrame, match="small picture"):
         rig.show({})
     assert rig.recogniser.counters.frames == 0
+
+
+class RigWithWindows(Rig):
+    """The same at the pace of a unit, with a detector for windows or without."""
+
+    def __init__(self, *, windows: bool = True) -> None:
+        super().__init__()
+        self.windows = SimulatedWindows(lambda: self.detector.faces)
+        self.recogniser = Recogniser(
+            self.detector,
+            self.embedder,
+            listed(LISTED, OTHER_LISTED),
+            0.6,
+            window_detector=self.windows if windows else None,
+            pace=Pace(),
+        )
+
+
+def two_and_a_passer_by(number: int) -> dict[int, Box]:
+    """Faces small enough for windows; the third comes in while the others are followed."""
+    people: dict[int, Box] = {LISTED: (40 + 3 * number, 20, 90, 90), PASSER_BY: (480 - 3 * number, 140, 90, 90)}
+    if number >= 40:
+        people[OTHER_LISTED] = (30 + 4 * (number - 40), 260, 90, 90)
+    return people
+
+
+def test_with_windows_the_same_people_are_sighted_and_the_whole_view_is_looked_at_less() -> None:
+    with_windows, without = RigWithWindows(), RigWithWindows(windows=False)
+    entries = [
+        [sighting.entry for sighting in sightings(rig.play(two_and_a_passer_by, 130))]
+        for rig in (with_windows, without)
+    ]
+    assert entries == [[0, 1], [0, 1]]
+    assert with_windows.recogniser.counters.faces_seen == without.recogniser.counters.faces_seen == 3
+    assert with_windows.detector.runs < 0.6 * without.detector.runs
+
+
+def test_somebody_who_comes_while_others_are_followed_is_found_within_the_bound_for_newcomers() -> None:
+    rig = RigWithWindows()
+    seen = [result.in_view for result in rig.play(two_and_a_passer_by, 70)]
+    first = seen.index(3) - 40
+    confirming = 2 * 2  # two more looks at every second picture
+    assert first * PICTURE_NS // 1_000_000 <= Pace().newcomer_ms + (confirming + 1) * PICTURE_NS // 1_000_000
+
+
+def test_the_windows_engine_is_overwritten_with_the_first_whole_view_after_it_was_used_and_at_the_end() -> None:
+    rig = RigWithWindows()
+    whole = 0
+    for result in rig.play(lambda n: {PASSER_BY: (20 + 3 * n, 100, 90, 90)}, 60):
+        del result
+        if rig.detector.runs > whole and rig.windows.runs:
+            assert not rig.recogniser._windows_used
+        whole = rig.detector.runs
+    assert rig.windows.runs > 0
+    assert rig.windows.flushed > 0
+    while not rig.recogniser._windows_used:
+        rig.show({PASSER_BY: (200, 100, 90, 90)})
+    flushed = rig.windows.flushed
+    rig.recogniser.close()
+    assert rig.windows.flushed == flushed + 1
+
+
+def test_when_nobody_is_followed_any_more_the_windows_engine_holds_nothing_of_anyone() -> None:
+    rig = RigWithWindows()
+    for _ in range(20):
+        rig.show({PASSER_BY: (200, 100, 90, 90)})
+    assert rig.windows.runs > 0
+    for _ in range(40):
+        rig.show({})
+    assert not rig.recogniser._windows_used

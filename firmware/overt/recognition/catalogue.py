@@ -1,14 +1,15 @@
 """The catalogue of models: where each comes from, what each takes and gives, and what exactly an order names.
 
-A `model digest`, as orders and watchlists carry it, is the digest of a *model set*: one detector, one embedder, and
-the revision of the code between camera and embedder. Pure: bytes to values; files are others' business.
+A `model digest`, as orders and watchlists carry it, is the digest of a *model set*: a detector, for the whole view and
+for windows of it, an embedder, and the revision of the code between camera and embedder. Pure: bytes to values; files
+are others' business.
 """
 
 import hashlib
 import hmac
 import tomllib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Literal, TypeAlias, TypeVar
 
@@ -171,6 +172,7 @@ class SetEntry(Value, frozen=True, kw_only=True):
 
     name: Slug
     detector: ArtefactName
+    window_detector: ArtefactName | None = None
     embedder: ArtefactName
     preprocessing: Positive
 
@@ -182,6 +184,7 @@ class ModelSet:
     Attributes:
         name: What the catalogue calls it.
         detector: Finds faces.
+        window_detector: Finds them in windows of the detector's input; None: the whole is looked at each time.
         embedder: Makes templates.
         preprocessing: Revision of the code between camera and embedder.
         digest: The model digest that an order names. See `set_digest`.
@@ -189,9 +192,15 @@ class ModelSet:
 
     name: str
     detector: Artefact
+    window_detector: Artefact | None
     embedder: Artefact
     preprocessing: int
     digest: str
+
+    @property
+    def artefacts(self) -> tuple[Artefact, ...]:
+        """All files that a unit needs."""
+        return tuple(part for part in (self.detector, self.window_detector, self.embedder) if part is not None)
 
 
 class Catalogue(Value, frozen=True, kw_only=True):
@@ -238,17 +247,24 @@ class Catalogue(Value, frozen=True, kw_only=True):
                 f"expected preprocessing revision {PREPROCESSING} in model set {entry.name}, found "
                 f"{entry.preprocessing}: this software and this catalogue are of different versions"
             )
-        detector, embedder = self.find_artefact(entry.detector), self.find_artefact(entry.embedder)
-        digest = set_digest(detector.sha256, embedder.sha256, entry.preprocessing)
-        return ModelSet(entry.name, detector, embedder, entry.preprocessing, digest)
+        parts = {"detector": self.find_artefact(entry.detector), "embedder": self.find_artefact(entry.embedder)}
+        windows = None if entry.window_detector is None else self.find_artefact(entry.window_detector)
+        if windows is not None:
+            parts["window-detector"] = windows
+        digest = set_digest({part: artefact.sha256 for part, artefact in parts.items()}, entry.preprocessing)
+        return ModelSet(entry.name, parts["detector"], windows, parts["embedder"], entry.preprocessing, digest)
 
 
-def set_digest(detector_sha256: str, embedder_sha256: str, preprocessing: int) -> str:
-    """Return the model digest: SHA-256 of one line per role, "role artefact-digest preprocessing-revision".
+def set_digest(sha256: Mapping[str, str], preprocessing: int) -> str:
+    """Return the model digest: SHA-256 of one line per part, "part artefact-digest preprocessing-revision".
 
     Lines are in alphabetical order and each ends with a line feed, so the text has one form only.
+
+    Args:
+        sha256: Of the artefact that is each part: detector, embedder and, where there is one, window-detector.
+        preprocessing: The revision.
     """
-    lines = f"detector {detector_sha256} {preprocessing}\nembedder {embedder_sha256} {preprocessing}\n"
+    lines = "".join(f"{part} {digest} {preprocessing}\n" for part, digest in sorted(sha256.items()))
     return hashlib.sha256(lines.encode("ascii")).hexdigest()
 
 
@@ -272,8 +288,9 @@ def parse(data: bytes) -> Catalogue:
     for artefact in catalogue.artefact:
         catalogue.find_source(artefact.source).member(artefact.member)
     for entry in catalogue.model_set:
-        for role, name in (("detector", entry.detector), ("embedder", entry.embedder)):
-            if (found := catalogue.find_artefact(name).role) != role:
+        named = (("detector", entry.detector), ("detector", entry.window_detector), ("embedder", entry.embedder))
+        for role, name in named:
+            if name is not None and (found := catalogue.find_artefact(name).role) != role:
                 raise BadCatalogue(f"expected a {role} in model set {entry.name}, found {name}, an {found}")
     return catalogue
 

@@ -49,6 +49,10 @@ class Detections:
         """Return the faces that a mask or an index array selects."""
         return Detections(self.boxes[which], self.points[which], self.scores[which])
 
+    def scaled(self, factor: float) -> "Detections":
+        """Return the same faces in a picture so many times as large."""
+        return Detections(self.boxes * np.float32(factor), self.points * np.float32(factor), self.scores)
+
 
 def nothing() -> Detections:
     """Return the detections of a picture without faces."""
@@ -79,6 +83,16 @@ def decode(
     Raises:
         BadModel: An output is missing or has another size.
     """
+    return suppress(read_candidates(outputs, input_size, score_threshold), overlap_threshold).scaled(scale)
+
+
+def read_candidates(
+    outputs: Mapping[str, Floats], input_size: tuple[int, int], score_threshold: float = SCORE_THRESHOLD
+) -> Detections:
+    """Turn the detector's outputs into faces in pixels of its input, absurd ones dropped, one face perhaps many times.
+
+    See `decode` for the arguments and what is raised.
+    """
     boxes, points, scores = [], [], []
     for stride in STRIDES:
         columns, rows = input_size[0] // stride, input_size[1] // stride
@@ -95,9 +109,7 @@ def decode(
         points.append((level["kps"][kept].reshape(-1, 5, 2) + cell[:, None, :]) * stride)
         scores.append(np.sqrt(product[kept, 0]))
     found = Detections(np.concatenate(boxes), np.concatenate(points), np.concatenate(scores))
-    found = suppress(found.take(plausible(found, input_size)), overlap_threshold)
-    factor = np.float32(scale)
-    return Detections(found.boxes * factor, found.points * factor, found.scores)
+    return found.take(plausible(found, input_size))
 
 
 def _output(outputs: Mapping[str, Floats], name: str, cells: int, numbers: int) -> Floats:

@@ -1,5 +1,6 @@
 """From a still to a template: exactly one face, good enough, through the same steps as the camera's pictures."""
 
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -217,11 +218,16 @@ def frame_from_rgb(rgb: Bytes, detector_size: tuple[int, int], fill: float = 1.0
         raise BadFrame(f"expected an image with sides of {MIN_SIDE} to {MAX_SIDE} pixels, found {width}x{height}")
     y, u, v = _planes(rgb)
     scale = max(width / detector_size[0], height / detector_size[1]) / fill
-    small = np.zeros((detector_size[1], detector_size[0], 3), np.uint8)
-    columns = min(detector_size[0], max(1, round(width / scale)))
-    rows = min(detector_size[1], max(1, round(height / scale)))
-    small[:rows, :columns] = resize(rgb, rows, columns)[..., ::-1]
+    small = functools.cache(functools.partial(_small_of, rgb, detector_size, scale))
     return Frame(0, 0, y, u, v, small, scale, full_range=True, matrix="bt709")
+
+
+def _small_of(rgb: Bytes, detector_size: tuple[int, int], scale: float) -> Bytes:
+    small = np.zeros((detector_size[1], detector_size[0], 3), np.uint8)
+    columns = min(detector_size[0], max(1, round(rgb.shape[1] / scale)))
+    rows = min(detector_size[1], max(1, round(rgb.shape[0] / scale)))
+    small[:rows, :columns] = resize(rgb, rows, columns)[..., ::-1]
+    return small
 
 
 def _planes(rgb: Bytes) -> tuple[Bytes, Bytes, Bytes]:

@@ -20,6 +20,7 @@ from overt.recognition.passage import Passage, Policy
 from overt.recognition.quality import Gates, Quality, assess
 from overt.recognition.still import StillMemory
 from overt.recognition.track import Settings, State, Tracked, Tracker
+from overt.recognition.windows import find_in_windows, windows_for
 
 MAX_LOOKS_PER_FRAME = 4
 """Faces embedded per picture at most, so that a crowd slows nothing down: the others have their turn next time."""
@@ -107,6 +108,7 @@ class Recogniser:
         gallery: Gallery,
         threshold: float,
         *,
+        window_detector: Detector | None = None,
         gates: Gates | None = None,
         policy: Policy | None = None,
         tracking: Settings | None = None,
@@ -121,6 +123,7 @@ class Recogniser:
             embedder: Makes templates.
             gallery: Who is looked for. It is referred to until `close`, never copied.
             threshold: Cosine from which a face is a sighting, above -1 and up to 1.
+            window_detector: The same with a small input, for faces that are followed; None: the whole view, always.
             gates: Which faces are good enough.
             policy: How seldom to look.
             tracking: How to follow.
@@ -139,6 +142,7 @@ class Recogniser:
         if not -1 < threshold <= 1:
             raise BadGallery(f"expected a threshold above -1 and up to 1, found {threshold}")
         self._detector = detector
+        self._window_detector = window_detector
         self._embedder = embedder
         self._gallery = gallery
         self._threshold = threshold
@@ -154,6 +158,7 @@ class Recogniser:
         self._templates: Floats = np.zeros((MAX_LOOKS_PER_FRAME, embedder.dimension), np.float32)
         self._totals = _Totals()
         self._engine_used = False
+        self._windows_used = False
         self._closed = False
 
     @property
@@ -177,12 +182,13 @@ class Recogniser:
         """
         if self._closed:
             raise BadFrame("expected an open recogniser, found a closed one")
-        small = self._worth_a_look(frame)
-        self._totals.frames += 1
-        if small is None:
+        if not self._attention.wants(frame, following=bool(self._active)):
+            self._totals.frames += 1
             self._flush_if_used()
             return self._result([])
-        found = decode(self._detector.detect(small), self._detector.size, frame.scale, *self._decoding)
+        small = self._small_of(frame)
+        self._totals.frames += 1
+        found = self._find(small, frame)
         self._totals.detections += len(found)
         self._active = self._follow(found, frame)
         try:
@@ -194,15 +200,32 @@ class Recogniser:
             self._flush_if_used()
         return self._result(sightings)
 
-    def _worth_a_look(self, frame: Frame) -> Bytes | None:
-        """Return the detector's input if faces are to be looked for; it is not even made when it is too soon."""
-        if not self._attention.due(frame.captured_ns):
-            return None
+    def _small_of(self, frame: Frame) -> Bytes:
         small, (width, height) = frame.small, self._detector.size
         if small.shape != (height, width, 3):
             raise BadFrame(f"expected a small picture of {(height, width, 3)}, found {small.shape}")
-        wanted = self._attention.wants(small, frame.captured_ns, following=bool(self._active))
-        return small if wanted else None
+        return small
+
+    def _find(self, small: Bytes, frame: Frame) -> Detections:
+        """Look for faces: in windows around those that are followed where that is enough, in the whole view otherwise.
+
+        What the windows leave in their engine is overwritten by the next ones, or else with the next whole view.
+        """
+        followed = self._tracker.expected(frame.captured_ns)
+        lost = any(tracked.detection < 0 for tracked in self._active)
+        if not self._attention.whole(followed, lost=lost) and self._window_detector is not None:
+            expected = [(x / frame.scale, y / frame.scale, w / frame.scale, h / frame.scale) for x, y, w, h in followed]
+            windows = windows_for(expected, self._detector.size, self._window_detector.size)
+            if windows:
+                self._windows_used = True
+                return find_in_windows(self._window_detector, small, windows, *self._decoding).scaled(frame.scale)
+        self._flush_windows_if_used()
+        return decode(self._detector.detect(small), self._detector.size, frame.scale, *self._decoding)
+
+    def _flush_windows_if_used(self) -> None:
+        if self._windows_used and self._window_detector is not None:
+            self._window_detector.flush()
+            self._windows_used = False
 
     def _flush_if_used(self) -> None:
         """Overwrite what the last look left in the engine, in the first picture without one."""
@@ -235,6 +258,7 @@ class Recogniser:
             self._embedder.flush()
         finally:
             self._detector.flush()
+            self._flush_windows_if_used()
 
     def _follow(self, found: Detections, frame: Frame) -> list[Tracked]:
         """Bring tracks and passages up to date."""

@@ -137,6 +137,11 @@ class _Track:
     def box(self) -> Floats:
         return np.concatenate([self.centre - self.size * np.float32(0.5), self.size])
 
+    def box_at(self, now_ns: int) -> tuple[float, float, float, float]:
+        moved = self.velocity * np.float32((now_ns - self.moved_ns) / 1e9)
+        x, y, w, h = (float(value) for value in (*(self.box[:2] + moved), *self.size))
+        return x, y, w, h
+
     def snapshot(self) -> Tracked:
         x, y, w, h = (float(value) for value in self.box)
         return Tracked(
@@ -185,6 +190,15 @@ class Tracker:
                 track.state = State.CONFIRMED
             self._tracks.append(track)
         return TrackUpdate([track.snapshot() for track in self._tracks], ended)
+
+    def expected(self, now_ns: int) -> list[tuple[float, float, float, float]]:
+        """Return where each face is expected: left, top, width, height in full-view pixels.
+
+        Args:
+            now_ns: When, nanoseconds.
+
+        """
+        return [track.box_at(now_ns) for track in self._tracks]
 
     def clear(self) -> None:
         """Forget all tracks and start numbering anew."""

@@ -109,7 +109,14 @@ def _run(chosen: argparse.Namespace) -> int:
         source = source_of(chosen.source, models.size_of(chosen_set), loop=chosen.loop)
         _check(source)
         loaded = models.load(chosen.models, chosen_set, chosen.threads, chosen.accelerator)
-        service = Service(source, loaded.detector, loaded.embedder, loaded.digest, sandbox.lock)
+        service = Service(
+            source,
+            loaded.detector,
+            loaded.embedder,
+            loaded.digest,
+            sandbox.lock,
+            window_detector=loaded.window_detector,
+        )
         del loaded  # the service alone holds the embedder, so that it can let go of it
         service.signals.install()
         footprint.settle()

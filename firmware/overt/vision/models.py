@@ -29,11 +29,13 @@ class Models:
         detector: Finds faces.
         embedder: Makes templates.
         digest: What an order calls them.
+        window_detector: Finds faces in windows of the detector's input; None: there is none.
     """
 
     detector: Detector
     embedder: Embedder
     digest: str
+    window_detector: Detector | None = None
 
 
 def choose(folder: Path, size: tuple[int, int] | None = None) -> ModelSet:
@@ -76,7 +78,16 @@ def load(folder: Path, chosen: ModelSet, threads: int, accelerator: str | None =
             detector = Accelerated(detector, path, accelerator)
     with _checked(folder, chosen.embedder) as path:
         embedder = LiteRtEmbedder(path, threads)
-    return Models(detector, embedder, chosen.digest)
+    # An accelerator sees the whole view each time: that is what it is there for.
+    windows = None if accelerator is not None else _load_windows(folder, chosen, threads)
+    return Models(detector, embedder, chosen.digest, windows)
+
+
+def _load_windows(folder: Path, chosen: ModelSet, threads: int) -> Detector | None:
+    if chosen.window_detector is None:
+        return None
+    with _checked(folder, chosen.window_detector) as path:
+        return LiteRtDetector(path, threads)
 
 
 def size_of(chosen: ModelSet) -> tuple[int, int]:

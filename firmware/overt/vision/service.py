@@ -89,6 +89,7 @@ class Service:
         model: str,
         lock: Callable[[], None],
         *,
+        window_detector: Detector | None = None,
         tick_s: float = 1.0,
     ) -> None:
         """Make one; nothing is opened yet.
@@ -99,11 +100,13 @@ class Service:
             embedder: Makes templates.
             model: The digest of the models.
             lock: Locks the process in (`sandbox.lock`).
+            window_detector: Finds faces in windows of the detector's input; None: there is none.
             tick_s: Seconds between two looks at the camera's health, each with a `Progress`.
         """
         self.signals = Signals()
         self._source = source
         self._detector = detector
+        self._window_detector = window_detector
         self._embedder: Embedder | None = embedder
         self._model = model
         self._lock = lock
@@ -245,7 +248,7 @@ class Service:
             channels.close_all(descriptors)
             raise
         try:
-            self._session = Session(begin, descriptors[0], self._detector, self._embedder)
+            self._session = Session(begin, descriptors[0], self._detector, self._embedder, self._window_detector)
         except (OSError, ProtocolError, RecognitionError) as error:
             self._switch_off()
             self._trouble(Cause.VISION_REFUSED, f"the gallery was refused: {error}")

@@ -30,7 +30,14 @@ class StillMapped(RuntimeError):
 class Session:
     """Recognises the people of one gallery until told to forget them."""
 
-    def __init__(self, begin: Begin, descriptor: int, detector: Detector, embedder: Embedder) -> None:
+    def __init__(
+        self,
+        begin: Begin,
+        descriptor: int,
+        detector: Detector,
+        embedder: Embedder,
+        window_detector: Detector | None = None,
+    ) -> None:
         """Map the gallery, check it, and search it where it lies.
 
         Args:
@@ -38,6 +45,7 @@ class Session:
             descriptor: The memory file that came with it. It is closed by `forget`, or at once when this fails.
             detector: Finds faces.
             embedder: Makes templates.
+            window_detector: See `Recogniser`.
 
         Raises:
             MemoryUnsafe: The gallery is not sealed, or cannot be locked.
@@ -54,7 +62,9 @@ class Session:
             os.close(descriptor)
             raise
         try:
-            self._recogniser = Recogniser(detector, embedder, _view(self._map), begin.threshold)
+            self._recogniser = Recogniser(
+                detector, embedder, _view(self._map), begin.threshold, window_detector=window_detector
+            )
         except BaseException as error:
             traceback.clear_frames(error.__traceback__)  # its frames refer to the mapped gallery
             self._unmap()

@@ -166,7 +166,9 @@ def test_the_pipeline_is_measured_by_stage_and_by_people_in_view(tmp_path: Path)
     assert bench("pipeline", "--models", MODELS, "--scene", SCENE, "--cache", CACHE, "--work", tmp_path) == OK
     result = results.read(kept(tmp_path, "pipeline")).result
     assert isinstance(result, results.Pipeline)
-    street, crowd, chart = result.scenes
+    empty, street, crowd, chart = result.scenes
+    assert empty.ms.mean < 0.5 * street.ms.mean
+    assert empty.false_detections == 0
     assert street.recognition.recognised == street.recognition.passages
     assert max(group.people for group in crowd.in_view) == 6
     assert next(row for row in chart.by_size if row.width == 80).found > 0

@@ -51,7 +51,7 @@ def figures() -> dict[str, results.Result]:
         "embed": Networks(peak, [network], {}),
         "match": Searches(peak, [search]),
         "live": Live([("street", 60.0, 7)], latency, memory, 110.0, 115.0, 120.0, 220),
-        "peers": Peers((25, 8), (60, 38, 10), [contender("overt", 20.0), contender("face_recognition", 1000.0)],
+        "peers": Peers((25, 8, 75), (60, 38, 10, 10), [contender("overt", 20.0), contender("face_recognition", 1000.0)],
                        {"human": "expected npm and node, found neither"}),
     }  # fmt: skip
 
@@ -106,6 +106,7 @@ def test_the_report_writes_the_page_its_plots_and_its_data(tmp_path: Path, capsy
     text = (tmp_path / "docs" / "benchmarks.md").read_text()
     assert "50x less" in text
     assert "90% against 90%" in text
+    assert "| CPU time a picture of an empty street | a small fraction | 5% of one with six people |" in text
     assert "`human` is left out: expected npm and node" in text
     for link in [line.split("](")[1].rstrip(")") for line in text.splitlines() if line.startswith("![")]:
         assert (tmp_path / "docs" / link).exists(), link

@@ -1,4 +1,4 @@
-"""The footage that is measured on: the demonstration's scene, six people at once, and a chart of face sizes.
+"""The footage that is measured on: the demonstration's scene, six people at once, nobody, and a chart of face sizes.
 
 All of it is made from the two consented recordings of the demonstration (`overt_tools.scene`).
 """
@@ -44,27 +44,35 @@ PAGES, PAGE_PICTURES = 10, 5
 """The size chart's pages, and pictures of each: faces live and drift a little, and the last picture is judged."""
 COLUMNS, ROWS = 6, 4
 
+EMPTY_SECONDS = 30
+"""So long nobody comes: a unit settles within the first five seconds, and they count."""
+FLICKER = 0.03
+"""Of a lamp on the mains, seen by a shutter that does not fit it."""
+SKY_LEVELS, SKY = 8.0, 0.3
+"""By how many grey levels the upper part of the picture, so much of it, grows lighter meanwhile."""
+
 Tell = Callable[[str], None]
 Picture = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
 class Reel:
-    """Everything that is measured on: an ordinary street, six people at once, faces by size."""
+    """Everything that is measured on: an ordinary street, six people at once, faces by size, nobody at all."""
 
     street: Footage
     crowd: Footage
     chart: Footage
+    empty: Footage
 
 
 def prepare(scene: Path, models: Path, cache: Path, folder: Path, tell: Tell) -> Reel:
-    """Read the demonstration's scene; build the crowd and the chart unless they stand.
+    """Read the demonstration's scene; build all else unless it stands.
 
     Args:
         scene: The demonstration's footage.
         models: Built models.
         cache: Downloads.
-        folder: Where the crowd and the chart are kept.
+        folder: Where what is built is kept.
         tell: Told what goes on.
 
     Raises:
@@ -78,16 +86,17 @@ def prepare(scene: Path, models: Path, cache: Path, folder: Path, tell: Tell) ->
         key = hashlib.sha256(
             (scene_key(plan.options, studio) + digest(Path(__file__))).encode() + msgspec.json.encode(plan)
         ).hexdigest()
-        crowd, chart = folder / "crowd.mp4", folder / "chart.mp4"
-        standing = [_key_of(path) == key for path in (crowd, chart)]
+        crowd, chart, empty = folder / "crowd.mp4", folder / "chart.mp4", folder / "empty.mp4"
+        standing = [_key_of(path) == key for path in (crowd, chart, empty)]
         if not all(standing):
-            tell("building footage of six people at once, and the chart of face sizes")
+            tell("building footage of six people at once and of nobody, and the chart of face sizes")
             sources = find_faces(plan, studio)
             build_crowd(crowd, plan, sources, key)
             build_chart(chart, plan, sources, key)
+            build_empty(empty, plan, key)
     except (SceneError, OSError) as error:
         raise BenchError(f"the footage to measure on cannot be built: {error}") from error
-    return Reel(street, read_scene(crowd, "crowd"), read_chart(chart))
+    return Reel(street, read_scene(crowd, "crowd"), read_chart(chart), read_chart(empty, "empty"))
 
 
 def crowd_plan(studio: Studio) -> Plan:
@@ -185,6 +194,42 @@ def chart_pictures(
                 source, index = sources[ids[who]], page * PAGE_PICTURES + step
                 faces.append(_draw_face(canvas, source, frames[who], index, float(width), at))
             yield _grainy(canvas, rng), faces
+
+
+def build_empty(path: Path, plan: Plan, key: str, seconds: int = EMPTY_SECONDS) -> None:
+    """Render and encode the same street with nobody in it, and write its truth.
+
+    Raises:
+        SceneError: It cannot be written.
+        OSError: Likewise.
+    """
+    options = plan.options
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        pictures = empty_pictures(plan, seconds * options.fps)
+        count = encode(draft, pictures, (options.width, options.height), options.fps)
+        chart = Chart(key, digest(draft), options.fps, count, [], [])
+        truth_path(path).unlink(missing_ok=True)
+        draft.replace(path)
+        truth_path(path).write_bytes(msgspec.json.encode(chart))
+
+
+def empty_pictures(plan: Plan, count: int, seed: int = 6) -> Iterator[Picture]:
+    """Draw the street with nobody: a camera's noise, a lamp that flickers, a sky that grows lighter.
+
+    Yields:
+        (height * 3 / 2, width) uint8 I420.
+    """
+    options, rng = plan.options, np.random.default_rng(seed)
+    backdrop = Canvas.of_rgb(draw_backdrop(options.camera, plan.pillar, options.seed))
+    sky = np.zeros_like(backdrop.y, np.float32)
+    sky[: int(SKY * options.height)] = SKY_LEVELS
+    for number in range(count):
+        canvas = backdrop.copy()
+        gain = np.float32(1 + FLICKER * np.sin(2.4 * number))
+        lit = (backdrop.y + sky * np.float32(number / count) - 16) * gain + 16
+        canvas.y[...] = np.clip(np.round(lit), 16, 235)
+        yield _grainy(canvas, rng)
 
 
 def _places(options: Options, rng: np.random.Generator) -> NDArray[np.float64]:

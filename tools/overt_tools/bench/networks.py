@@ -95,7 +95,7 @@ def measure_networks(models: Path, seconds: float = _SECONDS) -> Networks:
         BenchError: The models are not built, or a file is not the catalogue's.
     """
     catalogue = read_catalogue(models)
-    used = {catalogue.find_set().detector.name, catalogue.find_set().embedder.name}
+    used = {artefact.name for artefact in catalogue.find_set().artefacts}
     peak = measure_peak(min(1.0, seconds))
     networks, refused = [], {}
     for artefact in catalogue.artefact:

@@ -81,7 +81,7 @@ def measure_pipeline(reel: Reel, models: Path, stills: list[Path]) -> Pipeline:
     loaded = load_models(models)
     gallery = gallery_of(stills, loaded.detector, loaded.embedder)
     scenes = []
-    for footage in (reel.street, reel.crowd, reel.chart):
+    for footage in (reel.empty, reel.street, reel.crowd, reel.chart):
         judged = set(footage.shown) if footage is reel.chart else None
         scenes.append(scene_of(footage, play(footage, loaded, gallery, judged=judged)))
     return Pipeline(loaded.detector.size, ENTRIES, scenes)

@@ -9,6 +9,7 @@ matplotlib.use("svg")
 import matplotlib.pyplot as plt
 
 from .document import Document
+from .page import EMPTY
 from .stages import STAGES
 
 _SIZE = (7.2, 3.6)
@@ -48,7 +49,7 @@ def draw(name: str, document: Document) -> bytes:
 
 
 def _stages(axes: Any, document: Document) -> None:  # noqa: ANN401 - Matplotlib publishes no types here
-    scenes = [scene for scene in document.pipeline.scenes if scene.recognition.passages]
+    scenes = [scene for scene in document.pipeline.scenes if scene.recognition.passages or scene.name == EMPTY]
     colours = matplotlib.colormaps[_STAGE_COLOURS]
     left = [0.0] * len(scenes)
     for number, name in enumerate(STAGES):

@@ -75,10 +75,11 @@ def play(footage: Footage, models: Models, gallery: Gallery, *, judged: set[int]
     """
     watch = Stopwatch()
     detector, embedder = WatchedDetector(models.detector, watch), WatchedEmbedder(models.embedder, watch)
+    windows = None if models.window_detector is None else WatchedDetector(models.window_detector, watch)
     converter, tally, rows = Converter(detector.size, footage.name), Tally(footage), list[Row]()
     looks: dict[int, list[tuple[float, Shown | None]]] = {}
     with watch.watching():
-        recogniser = Recogniser(detector, embedder, gallery, THRESHOLD)
+        recogniser = Recogniser(detector, embedder, gallery, THRESHOLD, window_detector=windows)
         for number, picture in decoded(footage, watch):
             captured_ns = 1 + number * 1_000_000_000 // footage.fps
             faces = embedder.faces

@@ -23,7 +23,13 @@ STAGES = ("decode", "small picture", "detect", "read outputs", "track", "assess"
           "other")  # fmt: skip
 """In the order of a picture's way. `wipe` is the embedder's run on zeros that overwrites what a look left in it."""
 
-_FUNCTIONS = {"decode": "read outputs", "assess": "assess", "align": "align", "search_all": "match"}
+_FUNCTIONS = {
+    "decode": "read outputs",
+    "find_in_windows": "read outputs",
+    "assess": "assess",
+    "align": "align",
+    "search_all": "match",
+}
 
 
 class Stopwatch:
@@ -39,6 +45,7 @@ class Stopwatch:
         self.spent: dict[str, float] = {}
         self.found: list[Box] = []
         self.looked: list[Floats] = []
+        self._within = 0.0
 
     def begin(self) -> None:
         """Begin with a new picture."""
@@ -46,12 +53,15 @@ class Stopwatch:
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
-        """Time one stage."""
+        """Time one stage, less the stages within it."""
+        outer, self._within = self._within, 0.0
         began = time.process_time()
         try:
             yield
         finally:
-            self.spent[name] = self.spent.get(name, 0.0) + time.process_time() - began
+            whole = time.process_time() - began
+            self.spent[name] = self.spent.get(name, 0.0) + whole - self._within
+            self._within = outer + whole
 
     def timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         """Return the same function, timed."""

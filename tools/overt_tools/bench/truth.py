@@ -74,7 +74,9 @@ class Footage:
 
 
 class Chart(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field="type", tag="overt-size-chart"):
-    """The truth about a size chart, beside it as JSON. The last picture of each page is the one to be judged.
+    """The truth about a size chart, or a street with nobody in it, beside it as JSON.
+
+    The last picture of each page is the one to be judged.
 
     Attributes:
         key: Digest of all that it was made from.
@@ -115,8 +117,8 @@ def read_scene(path: Path, name: str) -> Footage:
     return Footage(path, name, truth.sha256, truth.fps, truth.frames, shown, listed, others)
 
 
-def read_chart(path: Path) -> Footage:
-    """Read a size chart's truth; only its pages' last pictures have faces listed.
+def read_chart(path: Path, name: str = "size chart") -> Footage:
+    """Read a size chart's truth; only its pages' last pictures have faces listed. One without pages shows nobody.
 
     Raises:
         BenchError: The chart or its truth is missing or damaged.
@@ -130,7 +132,7 @@ def read_chart(path: Path) -> Footage:
         ) from error
     if found != chart.sha256:
         raise BenchError(f"expected {path} with digest {chart.sha256}, found {found}: delete it and try again")
-    return Footage(path, "size chart", found, chart.fps, chart.count, dict(zip(chart.pages, chart.shown, strict=True)))
+    return Footage(path, name, found, chart.fps, chart.count, dict(zip(chart.pages, chart.shown, strict=True)))
 
 
 def width_class(width: float) -> int | None:

@@ -86,7 +86,7 @@ def _check_models(folder: Path) -> "Catalogue":
 
     try:
         known = catalogue.parse((folder / catalogue.FILE_NAME).read_bytes())
-        for artefact in (known.find_set().detector, known.find_set().embedder):
+        for artefact in known.find_set().artefacts:
             artefact.check((folder / artefact.file).read_bytes())
     except OSError as error:
         raise Failure(f"expected built models, cannot read {error.filename}: run 'make models'", UNAVAILABLE) from error

@@ -38,9 +38,10 @@ def play(
     """
     watch, tally = Stopwatch(), Tally(footage)
     detector, embedder = WatchedDetector(models.detector, watch), WatchedEmbedder(models.embedder, watch)
+    windows = None if models.window_detector is None else WatchedDetector(models.window_detector, watch)
     converter, everything, recognising = Converter(detector.size, footage.name), 0.0, 0.0
     with watch.watching():
-        recogniser = Recogniser(detector, embedder, gallery, THRESHOLD)
+        recogniser = Recogniser(detector, embedder, gallery, THRESHOLD, window_detector=windows)
         try:
             began = time.process_time()
             for number, picture in decoded(footage, watch):

@@ -158,7 +158,7 @@ def _list(arguments: argparse.Namespace) -> int:
         what = f"{artefact.role}, {width}x{height} {artefact.input.colour}, {artefact.licence}"
         print(f"artefact  {artefact.name:16} {what}\n{'':26} {artefact.sha256}")
     for one in sets:
-        print(f"model set {one.name:16} {one.detector.name} + {one.embedder.name}\n{'':26} {one.digest}")
+        print(f"model set {one.name:16} {' + '.join(part.name for part in one.artefacts)}\n{'':26} {one.digest}")
     return OK
 
 
@@ -166,6 +166,13 @@ def _as_json(catalogue: cat.Catalogue, sets: list[cat.ModelSet]) -> dict[str, An
     return {
         "artefacts": [{"name": a.name, "file": a.file, "role": a.role, "sha256": a.sha256} for a in catalogue.artefact],
         "model_sets": [
-            {"name": s.name, "detector": s.detector.name, "embedder": s.embedder.name, "digest": s.digest} for s in sets
+            {
+                "name": s.name,
+                "detector": s.detector.name,
+                "window_detector": None if s.window_detector is None else s.window_detector.name,
+                "embedder": s.embedder.name,
+                "digest": s.digest,
+            }
+            for s in sets
         ],
     }

@@ -92,7 +92,7 @@ def build(arguments: argparse.Namespace) -> tuple[Path, Path]:
         root.mkdir()
         _say(f"laying out {len(found)} packages, the firmware and the model set {chosen.name}")
         tree.lay_out(_ROOT, found, arguments.models, chosen, root)
-        bill = sbom.bill(arguments.arch, found, catalogue, [chosen.detector, chosen.embedder])
+        bill = sbom.bill(arguments.arch, found, catalogue, list(chosen.artefacts))
         (root / tree.DOCUMENTS / "sbom.cdx.json").write_bytes(bill)
         _say("writing the package")
         package = deb.make(root, _ROOT, arguments.arch, arguments.out, _epoch())

@@ -63,7 +63,7 @@ def lay_out(repository: Path, wheels: list[Wheel], models: Path, chosen: cat.Mod
         target = root / place
         target = target if target.suffix == ".conf" else target / name
         _put(target, (repository / "firmware" / "systemd" / name).read_bytes())
-    for artefact in (chosen.detector, chosen.embedder):
+    for artefact in chosen.artefacts:
         content = (models / artefact.file).read_bytes()
         artefact.check(content)
         _put(root / MODELS / artefact.file, content)

@@ -15,10 +15,10 @@ from ..finding import Tally
 from ..footage import Reel
 from ..listed import read_still
 from . import summing
-from .drive import Driven, PeerFailed
+from .drive import Driven, Look, PeerFailed
 from .outcome import Contender, Peers
 from .overt_itself import each_face, whole_unit
-from .sample import CROWD_EVERY, STREET_EVERY, Sample, decoding_ms, samples_of
+from .sample import CROWD_EVERY, EMPTY_EVERY, STREET_EVERY, Samples, decoding_ms, samples_of
 from .setup import PEERS, WORKERS, CannotSetUp, Peer, set_up
 from .summing import Seen, contender_of, count
 
@@ -78,11 +78,14 @@ def measure_peers(bench: Bench, chosen: Sequence[str]) -> Peers:
             bench.tell(f"{peer.title} is left out: {error}")
     sizes = [len(sample.numbers) for sample in samples]
     return Peers(
-        (STREET_EVERY * bench.thinner, CROWD_EVERY * bench.thinner), (sizes[0], sizes[1], sizes[2]), contenders, missing
+        (STREET_EVERY * bench.thinner, CROWD_EVERY * bench.thinner, EMPTY_EVERY * bench.thinner),
+        (sizes[0], sizes[1], sizes[2], sizes[3]),
+        contenders,
+        missing,
     )
 
 
-def _kept_or_measured(bench: Bench, peer: Peer, samples: tuple[Sample, ...], decode_ms: float) -> Contender:
+def _kept_or_measured(bench: Bench, peer: Peer, samples: Samples, decode_ms: float) -> Contender:
     """Return what was measured of the same peer on the same pictures, or measure it now."""
     command = set_up(peer, bench.work / "peers", bench.sface, bench.tell)
     kept = bench.work / "results" / f"peer-{peer.name}.json"
@@ -98,14 +101,14 @@ def _kept_or_measured(bench: Bench, peer: Peer, samples: tuple[Sample, ...], dec
     return contender
 
 
-def _measure(bench: Bench, peer: Peer, command: list[str], samples: tuple[Sample, ...], decode_ms: float) -> Contender:
+def _measure(bench: Bench, peer: Peer, command: list[str], samples: Samples, decode_ms: float) -> Contender:
     log = bench.work / "peers" / f"{peer.name}.log"
     driven = Driven(command, bench.core, log)
     try:
         enrolled = sum(driven.enrol(read_still(still)) for still in bench.stills)
         if not enrolled:
             raise PeerFailed("it found no face in any of the volunteer's stills")
-        tallies, seen = [], list[Seen]()
+        tallies, seen, empty = [], list[Seen](), list[Look]()
         for sample in samples:
             tally = Tally(sample.footage)
             for done, (number, picture) in enumerate(sample.pictures()):
@@ -113,7 +116,9 @@ def _measure(bench: Bench, peer: Peer, command: list[str], samples: tuple[Sample
                     bench.tell(f"{peer.title}: {sample.footage.name}, picture {done + 1} of {len(sample.numbers)}")
                 look = driven.look(picture)
                 count(tally, number, look, peer.threshold)
-                if sample is not samples[2]:
+                if sample is samples.empty:
+                    empty.append(look)
+                elif sample is not samples.chart:
                     seen.append(Seen(sample.footage.people(number), look))
             tallies.append(tally)
         peak = driven.end()
@@ -121,11 +126,20 @@ def _measure(bench: Bench, peer: Peer, command: list[str], samples: tuple[Sample
         driven.stop()
     versions = ", ".join(f"{name} {version}" for name, version in driven.versions.items())
     return contender_of(
-        peer.name, f"{peer.title}: {versions}", peer.how, peer.threshold, enrolled, tallies, seen, decode_ms, peak
+        peer.name,
+        f"{peer.title}: {versions}",
+        peer.how,
+        peer.threshold,
+        enrolled,
+        tallies,
+        seen,
+        empty,
+        decode_ms,
+        peak,
     )
 
 
-def _key(peer: Peer, command: list[str], samples: tuple[Sample, ...]) -> str:
+def _key(peer: Peer, command: list[str], samples: Samples) -> str:
     """Digest of what a peer's figures follow from: its program, its packages, the pictures."""
     parts = [peer.name, str(peer.threshold), peer.how, *command]
     parts += [hashlib.sha256((WORKERS / name).read_bytes()).hexdigest() for name in (peer.program, "wire.py")]

@@ -48,13 +48,13 @@ class Peers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag="peers"
     """The comparison.
 
     Attributes:
-        every: Peers look at one picture in so many of the street and of the crowd.
-        sample: How many pictures those are: street, crowd, chart.
+        every: Peers look at one picture in so many of the street, of the crowd and of the empty street.
+        sample: How many pictures those are: street, crowd, chart, empty street.
         contenders: Those that could be measured, Overt first.
         missing: Those that could not, and why.
     """
 
-    every: tuple[int, int]
-    sample: tuple[int, int, int]
+    every: tuple[int, int, int]
+    sample: tuple[int, int, int, int]
     contenders: list[Contender]
     missing: dict[str, str]

@@ -19,7 +19,7 @@ from ..listed import THRESHOLD, VOLUNTEER, gallery_of, load_models
 from ..running import Played, decoded, play
 from .drive import Look
 from .outcome import Contender
-from .sample import Sample
+from .sample import Samples
 from .summing import Seen, contender_of, count
 
 _MS = 1e3
@@ -35,24 +35,26 @@ def whole_unit(reel: Reel, models: Path, stills: list[Path]) -> Contender:
     gallery = gallery_of(stills, loaded.detector, loaded.embedder)
     played = [
         play(footage, loaded, gallery, judged=set(footage.shown) if footage is reel.chart else None)
-        for footage in (reel.street, reel.crowd, reel.chart)
+        for footage in (reel.street, reel.crowd, reel.chart, reel.empty)
     ]
     seen = [Seen(people, look) for part in played[:2] for people, look in _looks(part)]
+    empty = [look for _, look in _looks(played[3])]
     return contender_of(
         "overt",
         "Overt, as a unit works",
-        f"every picture: detect at {loaded.detector.size[0]}x{loaded.detector.size[1]}, follow, embed each face a few "
-        "times a passage, wipe",
+        f"every picture: detect at {loaded.detector.size[0]}x{loaded.detector.size[1]} or in windows of that, follow, "
+        "embed each face a few times a passage, wipe",
         THRESHOLD,
         _enrolled(gallery),
         [part.tally for part in played],
         seen,
+        empty,
         _decoding_ms(played[1]),
         _peak_mb(),
     )
 
 
-def each_face(samples: tuple[Sample, ...], models: Path, stills: list[Path]) -> Contender:
+def each_face(samples: Samples, models: Path, stills: list[Path]) -> Contender:
     """Overt's parts used as peers are: every face of every sampled picture is embedded and compared.
 
     Raises:
@@ -60,17 +62,20 @@ def each_face(samples: tuple[Sample, ...], models: Path, stills: list[Path]) -> 
     """
     loaded = load_models(models)
     gallery = gallery_of(stills, loaded.detector, loaded.embedder)
-    tallies, seen, decoding = [], list[Seen](), list[float]()
+    tallies, seen, empty, decoding = [], list[Seen](), list[Look](), list[float]()
     for sample in samples:
         tally, watch = Tally(sample.footage), Stopwatch()
         converter = Converter(loaded.detector.size, sample.footage.name)
         for number, picture in decoded(sample.footage, watch):
-            decoding.append(watch.spent.get("decode", 0.0) * _MS)
+            if sample is samples.crowd:
+                decoding.append(watch.spent.get("decode", 0.0) * _MS)
             if number not in sample.numbers:
                 continue
             look = _look(converter, picture, loaded, gallery)
             count(tally, number, look, THRESHOLD)
-            if sample is not samples[2]:
+            if sample is samples.empty:
+                empty.append(look)
+            elif sample is not samples.chart:
                 seen.append(Seen(sample.footage.people(number), look))
         tallies.append(tally)
     return contender_of(
@@ -81,6 +86,7 @@ def each_face(samples: tuple[Sample, ...], models: Path, stills: list[Path]) -> 
         _enrolled(gallery),
         tallies,
         seen,
+        empty,
         float(np.mean(decoding)),
         _peak_mb(),
     )

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import av
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..footage import Reel
 from ..truth import Footage
 
-STREET_EVERY, CROWD_EVERY = 25, 5
+STREET_EVERY, CROWD_EVERY, EMPTY_EVERY = 25, 5, 75
 """Peers look at one picture in so many: a slow one takes seconds for each, and all look at the same."""
 
 
@@ -33,6 +33,15 @@ class Sample:
             yield number, np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
 
 
+class Samples(NamedTuple):
+    """What peers look at of each footage."""
+
+    street: Sample
+    crowd: Sample
+    chart: Sample
+    empty: Sample
+
+
 def raw_pictures(sample: Sample) -> Iterator[tuple[int, Any]]:
     """Decode a sample's pictures, one thread, and give them as the decoder does."""
     last = max(sample.numbers, default=-1)
@@ -45,18 +54,20 @@ def raw_pictures(sample: Sample) -> Iterator[tuple[int, Any]]:
                 return
 
 
-def samples_of(reel: Reel, thinner: int = 1) -> tuple[Sample, Sample, Sample]:
-    """Choose pictures: of the street, of the crowd with anybody in view, the last of each of the chart's pages.
+def samples_of(reel: Reel, thinner: int = 1) -> "Samples":
+    """Choose pictures: of the street, of the crowd with anybody in view, the last of each chart's page, of nobody.
 
     Args:
         reel: The footage.
         thinner: Of these, only one in so many, for a quick look.
     """
     street, crowd = STREET_EVERY * thinner, CROWD_EVERY * thinner
-    return (
+    empty = EMPTY_EVERY * thinner
+    return Samples(
         Sample(reel.street, frozenset(range(0, reel.street.count, street))),
         Sample(reel.crowd, frozenset(n for n in range(0, reel.crowd.count, crowd) if reel.crowd.people(n))),
         Sample(reel.chart, frozenset(sorted(reel.chart.shown)[::thinner])),
+        Sample(reel.empty, frozenset(range(0, reel.empty.count, empty))),
     )
 
 

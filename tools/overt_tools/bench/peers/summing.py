@@ -38,6 +38,7 @@ def contender_of(
     enrolled: int,
     tallies: Sequence[Tally],
     seen: Sequence[Seen],
+    empty: Sequence[Look],
     decode_ms: float,
     peak_mb: float,
 ) -> Contender:
@@ -49,8 +50,9 @@ def contender_of(
         how: Likewise.
         threshold: Likewise.
         enrolled: Likewise.
-        tallies: Of the street, the crowd and the chart.
+        tallies: Of the street, the crowd, the chart and the empty street.
         seen: The pictures of the street and the crowd.
+        empty: Those of the empty street.
         decode_ms: To decode one picture.
         peak_mb: Likewise.
 
@@ -63,7 +65,7 @@ def contender_of(
         raise BenchError("expected pictures with people in them, found none")
     ms = spread([(look.find_s + look.compare_s) * _MS for look in many])
     finding = [look.find_s for look in many]
-    empty = [one.look.find_s + one.look.compare_s for one in seen if one.people == 0]
+    nobody = [look.find_s + look.compare_s for look in empty]
     return Contender(
         name=name,
         title=title,
@@ -74,7 +76,7 @@ def contender_of(
         ms=ms,
         decoded_ms=round(ms.mean + decode_ms, 2),
         find_ms=round(sum(finding) * _MS / len(many), 2) if any(look.compare_s for look in many) else None,
-        empty_ms=round(sum(empty) * _MS / len(empty), 2) if empty else 0.0,
+        empty_ms=round(sum(nobody) * _MS / len(nobody), 3) if nobody else 0.0,
         by_size=tallies[2].by_size(),
         walking=add_sizes(tally.by_size() for tally in tallies[:2]),
         false_detections=sum(tally.false_detections for tally in tallies),

@@ -54,6 +54,8 @@ def _worst(gap: Gap, kind: str, groups: Sequence[GroupShares], path: str) -> lis
         share = getattr(groups[place[name]], kind)
         where = f"{path}.groups.{place[name]}.{kind}.rate"
         parts.append(percent(where, share.rate) if kind == "tpir" else per_thousand(where, share.rate))
+    if kind == "tpir" and gap.gap == 0:
+        return [" All groups were recognised equally often."]
     if kind == "tpir":
         return [f" Recognised least often: {gap.worst}, in ", parts[0], f" of looks; {gap.best}, in ", parts[1], "."]
     if gap.gap == 0:
@@ -63,11 +65,11 @@ def _worst(gap: Gap, kind: str, groups: Sequence[GroupShares], path: str) -> lis
 
 def _missing(at: AtThreshold) -> list[Run]:
     parts = []
-    for gap, whom in ((at.tpir, "on the list"), (at.fpir, "not on it")):
+    for gap, whom in ((at.tpir, "on the list"), (at.fpir, "not on the list")):
         if gap.needed:
-            groups = ", ".join(f"{_about(one.testers)} of {one.group}" for one in gap.needed)
-            parts.append(f"{whom} {groups}")
-    return [f" To tell, about so many more testers would be needed: {'; '.join(parts)}."] if parts else []
+            groups = " and ".join(f"{_about(one.testers)} more {one.group}" for one in gap.needed)
+            parts.append(f"{groups} {whom}")
+    return [f" To tell, about so many testers would be needed: {'; '.join(parts)}."] if parts else []
 
 
 def _threshold(report: Report, at: AtThreshold, place: int, path: str) -> Iterator[Block]:

@@ -13,6 +13,9 @@ ANSWERS = {
     Verdict.UNKNOWN: "not enough evidence to tell",
 }
 
+_LEAST_CHANCE = 0.0001
+"""Smaller p-values are not told apart."""
+
 MEANINGS = (
     (
         "Alert",
@@ -133,5 +136,5 @@ def score(path: str, threshold: float) -> Figure:
 
 
 def chance(path: str, p: float) -> Figure:
-    """Write a p-value."""
-    return Figure(path, f"{p:.4f}")
+    """Write a p-value: never as nought, which no p-value is."""
+    return Figure(path, f"{p:.4f}" if p >= _LEAST_CHANCE else f"below {_LEAST_CHANCE}")
