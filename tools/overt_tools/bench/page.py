@@ -308,8 +308,9 @@ _FAIR = """
 - `overt` follows faces and embeds each a few times a passage; peers embed each face of each picture, as their users do.
   `overt-each-face` is Overt used like that, for a comparison of parts.
 - `overt` looks for followed faces in windows, and at the whole view several times a second
-  ([adr/0010](adr/0010-attention.md)); peers look at the whole view each time, and have no other way. What it misses by
-  that is in the counts of faces and passages.
+  ([adr/0010](adr/0010-attention.md)); peers look at the whole view each time. What it misses by that can be seen in
+  its passages, and in the data's faces of people who walk; not on the size chart, whose pages hold more faces than
+  windows are used for.
 - Peers see a sample of the pictures, so they have fewer chances to recognise somebody, and to be wrong, than `overt`,
   which sees all. In real time, on one core, dlib and CenterFace could see no more than that of the crowd.
 - The truth about faces comes from the recordings at full size, found by the detector family that Overt uses, whose
