@@ -80,7 +80,7 @@ def _kept(release: str, arch: str, more: str) -> Path:
         kept.parent.mkdir(parents=True, exist_ok=True)
         new = kept.with_suffix(f".{os.getpid()}.tar")
         include = ",".join(filter(None, (BASE, packages)))
-        options = ("--variant=minbase", f"--architectures={arch}", f"--include={include}", *_keys(release))
+        options = ("--variant=minbase", f"--architectures={arch}", f"--include={include}", *keys(release))
         done = run("mmdebstrap", *options, NAMES[release], new)
         if done.returncode:
             new.unlink(missing_ok=True)
@@ -89,7 +89,7 @@ def _kept(release: str, arch: str, more: str) -> Path:
     return kept
 
 
-def _keys(release: str) -> list[str]:
+def keys(release: str) -> list[str]:
     """What a release that is newer than this machine's is checked by."""
     key = Path(f"/usr/share/keyrings/debian-archive-{NAMES[release]}-stable.gpg")
     return [f"--keyring={key}"] if key.exists() else []
