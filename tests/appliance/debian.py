@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -49,6 +50,23 @@ def build(out: Path, arch: str, release: str, **options: object) -> Path:
         pytest.skip(done.stderr.strip())
     assert done.returncode == 0, done.stderr
     return next(out.glob("*.deb"))
+
+
+def fetched(name: str, *options: str) -> list[Path]:
+    """The wheels of a pinned list that only a test needs.
+
+    Args:
+        name: Of the list in requirements/.
+        options: For another Python than this one.
+    """
+    wheels = CACHE / "wheels" / name
+    done = run(
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"),
+        *(*options, "--dest", wheels, "--requirement", ROOT / "requirements" / f"{name}.txt"),
+    )
+    if done.returncode:
+        pytest.skip(f"{name} is not to be had: {(done.stderr.strip().splitlines() or ['no word why'])[-1]}")
+    return sorted(wheels.glob("*.whl"))
 
 
 @contextlib.contextmanager

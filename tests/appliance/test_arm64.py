@@ -6,10 +6,11 @@ An emulated board, with the processor of a Pi 4 or a Pi 5 and a kernel of its ow
 
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
 
@@ -34,6 +35,7 @@ mount -t tmpfs tmp /tmp
 echo "on $(uname -m)"
 overt-camera selftest --json
 echo "selftest ended with $?"
+python3 -I /lines_of_a_board.py
 poweroff -f
 """
 
@@ -77,12 +79,15 @@ def test_installed_under_emulation_it_makes_its_keys_and_its_files_are_whole(ins
         assert library.read_bytes()[18:20] == b"\xb7\x00", f"{library} is for another machine"  # EM_AARCH64
 
 
-def test_on_an_emulated_board_everything_works(installed: Path, release: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def told(installed: Path, release: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """What an emulated board tells from its start to its end."""
     needed("qemu-system-aarch64", "cpio", "mmdebstrap")
-    kernel, memory = kernel_of(release), tmp_path / "system.cpio"
+    kernel, memory = kernel_of(release), tmp_path_factory.mktemp("board") / "system.cpio"
     start = installed / "start"
     start.write_text(START)
     start.chmod(0o755)
+    shutil.copy(Path(__file__).with_name("lines_of_a_board.py"), installed)
     pack(installed, memory)
     done = subprocess.run(
         ["qemu-system-aarch64", "-machine", "virt", "-cpu", PROCESSORS[release], "-smp", "2", "-m", "4096",
@@ -91,12 +96,30 @@ def test_on_an_emulated_board_everything_works(installed: Path, release: str, tm
         capture_output=True, text=True, timeout=BOARD_S, check=False,
     )  # fmt: skip
     assert "on aarch64" in done.stdout, done.stdout[-3000:] + done.stderr[-1000:]
-    found = re.search(r'^\{"fit".*\}', done.stdout, re.MULTILINE)
-    assert found is not None, done.stdout[-3000:]
-    said = json.loads(found[0])
+    return done.stdout
+
+
+def test_on_an_emulated_board_everything_works(told: str) -> None:
+    said = object_in(told, "fit")
     assert said["fit"], said
     assert len(said["checks"]) == 9
-    assert "selftest ended with 0" in done.stdout
+    assert "selftest ended with 0" in told
+
+
+def test_p8_on_an_emulated_board_a_lamp_without_current_is_not_lit_and_its_line_is_held(told: str) -> None:
+    """libgpiod and a kernel for real; the board's lines lead nowhere, so nothing ever flows."""
+    said = object_in(told, "lit")
+    assert said["lit"] is False
+    assert said["held"] == {"used": True, "consumer": "overt", "driven": True}
+    assert said["taken"].startswith("cannot use lines 0 and 1 of 9030000.pl061: [Errno 16]")
+    assert said["let go of"]["used"] is False
+
+
+def object_in(told: str, first: str) -> dict[str, Any]:
+    """The JSON object with that first name among the lines that a machine told."""
+    found = re.search(rf'^\{{"{first}".*\}}', told, re.MULTILINE)
+    assert found is not None, told[-3000:]
+    return dict(json.loads(found[0]))
 
 
 def kernel_of(release: str) -> Path:

@@ -4,14 +4,19 @@ import json
 import os
 import shutil
 import stat
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
 
-from tests.appliance.debian import HANDED_OVER, NAMES, ROOT, build, clean, inside, install, needed, run
+from tests.appliance.debian import HANDED_OVER, NAMES, ROOT, build, clean, fetched, inside, install, needed, run
 
 UNITS = ROOT / "firmware" / "systemd"
+SCHEMAS = "cyclonedx/schema/_res"
+SCHEMA_FILES = ("bom-1.6.SNAPSHOT.schema.json", "spdx.SNAPSHOT.schema.json", "jsf-0.82.SNAPSHOT.schema.json")
 DAEMONS = ("warden", "vision", "uplink", "console@")
 JOBS = ("seal", "network", "update", "confirm", "ladder@")
 
@@ -240,3 +245,19 @@ def test_its_bill_of_materials_names_every_part_with_its_digest(package: Path) -
     for part in parts.values():
         assert len(part["hashes"][0]["content"]) == 64
         assert part["version"]
+
+
+@pytest.mark.slow
+def test_its_bill_of_materials_is_what_cyclonedx_says_one_is(package: Path) -> None:
+    """By the standard's own schema, as its Python library carries it."""
+    (wheel,) = fetched("cyclonedx")
+    with zipfile.ZipFile(wheel) as archive:
+        schemas = {name: json.loads(archive.read(f"{SCHEMAS}/{name}")) for name in SCHEMA_FILES}
+    base = schemas[SCHEMA_FILES[0]]["$id"].rpartition("/")[0]
+    known = Registry().with_resources(
+        (f"{base}/{name}", Resource.from_contents(schema)) for name, schema in schemas.items()
+    )
+    judge = Draft7Validator(schemas[SCHEMA_FILES[0]], registry=known, format_checker=Draft7Validator.FORMAT_CHECKER)
+    bill = json.loads(package.with_suffix(".cdx.json").read_text())
+    assert [error.message for error in judge.iter_errors(bill)] == []
+    assert [*judge.iter_errors({**bill, "components": [{"name": "no type"}]})], "and it finds what is wrong"

@@ -8,14 +8,13 @@ There is no camera: no driver that libcamera knows can be had without hardware (
 
 import json
 import shutil
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
 import pytest
 
-from tests.appliance.debian import CACHE, ROOT, build, clean, inside, install, needed, run
+from tests.appliance.debian import ROOT, build, clean, fetched, inside, install, needed
 
 pytestmark = pytest.mark.slow
 
@@ -55,16 +54,8 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
 
 def add_picamera2(system: Path) -> None:
     """Put picamera2 among the system's packages, as its Debian package would."""
-    wheels = CACHE / "wheels" / "picamera2"
-    pins = ROOT / "requirements" / "picamera2.txt"
-    done = run(
-        *(sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes", "--only-binary=:all:"),
-        *("--python-version", "3.13", "--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64"),
-        *("--dest", wheels, "--requirement", pins),
-    )
-    if done.returncode:
-        pytest.skip(f"picamera2 is not to be had: {(done.stderr.strip().splitlines() or ['no word why'])[-1]}")
-    for wheel in wheels.glob("*.whl"):
+    platforms = ("--platform", "manylinux_2_28_x86_64", "--platform", "manylinux2014_x86_64")
+    for wheel in fetched("picamera2", "--python-version", "3.13", *platforms):
         shutil.unpack_archive(wheel, system, "zip")
     for name, text in PARTS_THAT_NOBODY_USES.items():
         (system / name).parent.mkdir(exist_ok=True)
