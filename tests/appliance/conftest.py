@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -45,13 +46,19 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def technician(image: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Technician]:
-    """At a machine that was switched on for the first time, and enrolled."""
-    machine = Machine(tmp_path, image, own_clock=getattr(request, "param", False))
+    """At a machine of their own."""
+    with enrolled(Machine(tmp_path, image, own_clock=getattr(request, "param", False))) as made:
+        yield made
+
+
+@contextmanager
+def enrolled(machine: Machine) -> Iterator[Technician]:
+    """Switch a machine on for the first time, and enrol it; cut its power in the end."""
     try:
         machine.power_on()
         machine.wait_until_told("console.ready", START_S)
-        made_by = Technician(machine, tmp_path / "work")
-        made_by.enrol()
-        yield made_by
+        made = Technician(machine, machine.folder / "work")
+        made.enrol()
+        yield made
     finally:
         machine.cut_power()

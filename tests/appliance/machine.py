@@ -15,8 +15,9 @@ ROOT: Final = Path(__file__).parents[2]
 FIRMWARE: Final = Path("/usr/share/OVMF")
 _CODE, _VARIABLES = "OVMF_CODE_4M.fd", "OVMF_VARS_4M.fd"
 DISK_BYTES: Final = 4 * 2**30
-_OWN_CLOCK: Final = ("-accel", "tcg,thread=single", "-icount", "shift=0", "-smp", "1")
-_BOTH_CORES: Final = ("-accel", "tcg,thread=multi", "-smp", "2")
+_KVM: Final = ("-accel", "kvm", "-cpu", "host", "-smp", "2")
+_OWN_CLOCK: Final = ("-accel", "tcg,thread=single", "-icount", "shift=0", "-cpu", "max", "-smp", "1")
+_BOTH_CORES: Final = ("-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2")
 _TPM: Final = ("-chardev", "socket,id=tpm,path=tpm.socket", "-tpmdev", "emulator,id=chip,chardev=tpm",
                "-device", "tpm-crb,tpmdev=chip")  # fmt: skip
 _PTY: Final = re.compile(r"char device redirected to (/dev/pts/\d+)")
@@ -31,8 +32,8 @@ class Machine:
         Args:
             folder: Where disk and logs lie.
             image: What its disk is a copy of. Its disk is larger, as a real one would be.
-            own_clock: Let its time pass with what it computes, a nanosecond to an instruction. To itself it is as
-                quick as a board and can watch people pass; seen from here all takes ten times as long.
+            own_clock: Without KVM, let its time pass with what it computes, a nanosecond to an instruction. To itself
+                it is as quick as a board and can watch people pass; seen from here all takes ten times as long.
             tpm: Give it one, which keeps what it knows beside the disk.
         """
         self.own_clock, self.tpm = own_clock, tpm
@@ -64,8 +65,8 @@ class Machine:
         if self.tpm:
             self._start_tpm()
         command: list[str | Path] = [
-            *("qemu-system-x86_64", "-machine", "q35", "-cpu", "max", "-no-reboot"),
-            *(_OWN_CLOCK if self.own_clock else _BOTH_CORES),
+            *("qemu-system-x86_64", "-machine", "q35", "-no-reboot"),
+            *(_KVM if _has_kvm() else _OWN_CLOCK if self.own_clock else _BOTH_CORES),
             *("-m", "1536", "-nodefaults", "-display", "none"),
             *("-drive", f"{drive},readonly=on,file={FIRMWARE / _CODE}"),
             *("-drive", f"{drive},file={self.folder / 'variables.fd'}"),
@@ -139,6 +140,12 @@ class Machine:
                     ["debugfs", "-w", "-R", command, part], check=True, capture_output=True, text=True
                 )
                 assert len(done.stderr.splitlines()) <= 1, done.stderr  # its own version
+
+
+def _has_kvm() -> bool:
+    """Say whether this processor itself runs machines: a KVM without its help does not run their firmware."""
+    backed = any(Path("/sys/module", name).exists() for name in ("kvm_intel", "kvm_amd"))
+    return backed and os.access("/dev/kvm", os.R_OK | os.W_OK)
 
 
 @contextlib.contextmanager

@@ -24,17 +24,15 @@ class Technician:
         self.machine, self.folders = machine, stage.clear(work)
         stage.found_force(self.folders, lambda _: None)
 
+    @property
+    def _home(self) -> tuple[str | Path, ...]:
+        """What each command is told: whose papers, which key, which cable."""
+        folders = self.folders
+        return "--home", folders.office, "--passphrase-file", folders.passphrase, "--port", self.machine.port
+
     def unit(self, command: str, *words: str | Path) -> dict[str, Any]:
         """Type `overt-provision unit ...` and return what it says in JSON."""
-        home = (
-            "--home",
-            self.folders.office,
-            "--passphrase-file",
-            self.folders.passphrase,
-            "--port",
-            self.machine.port,
-        )
-        said = type_in("overt-provision", "unit", command, *words[:1], *home, *words[1:], "--json")
+        said = type_in("overt-provision", "unit", command, *words[:1], *self._home, *words[1:], "--json")
         found = json.loads(said)
         assert isinstance(found, dict)
         return found
@@ -48,16 +46,8 @@ class Technician:
         code = re.search(r'"code": "([^"]+)"', self.machine.told.read_text())
         assert code is not None
         name, latitude, longitude = stage.SITE
-        home = (
-            "--home",
-            self.folders.office,
-            "--passphrase-file",
-            self.folders.passphrase,
-            "--port",
-            self.machine.port,
-        )
         type_in(
-            *("overt-provision", "unit", "enrol", *home, "--json", "--code", code[1], "--unit", stage.UNIT),
+            *("overt-provision", "unit", "enrol", *self._home, "--json", "--code", code[1], "--unit", stage.UNIT),
             *("--broker", "10.0.2.2:8883", "--site-name", name, "--latitude", str(latitude)),
             *(f"--longitude={longitude}", "--indicator", LAMP),
         )
@@ -87,8 +77,7 @@ class Technician:
 
     def update(self, bundle: Path | None = None, *, wait: float = 900) -> dict[str, Any]:
         """Bring a bundle, or none, and return what the unit says has become of it."""
-        home = ("--home", self.folders.office, "--passphrase-file", self.folders.passphrase)
-        command = [program("overt-provision"), "unit", "update", *home, "--port", str(self.machine.port), "--json",
+        command = [program("overt-provision"), "unit", "update", *self._home, "--json",
                    *("--wait", str(wait), "--patience", str(START_S)), *([bundle] if bundle else [])]  # fmt: skip
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
         assert done.returncode in {0, 1}, done.stderr

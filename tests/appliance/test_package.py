@@ -119,8 +119,9 @@ def test_it_installs_cleanly_and_works_without_anything_from_outside(package: Pa
     assert inside(debian, "dpkg", "--verify", "overt-camera").stdout == ""
     wants = {path.name for path in (debian / "etc/systemd/system/multi-user.target.wants").iterdir()}
     assert {"overt-warden.service", "overt-vision.service", "overt-uplink.path", "overt-network.path"} <= wants
-    units = ("overt-warden.service", "overt-vision.service", "overt-console@ttyGS0.service", "overt-network.service")
-    loaded = inside(debian, "systemd-analyze", "verify", *units)
+    assert (debian / "etc/systemd/system/sockets.target.wants/overt-warden.socket").is_symlink()
+    units = [f"overt-{name}.service" for name in ("warden", "vision", "console@ttyGS0", "network")]
+    loaded = inside(debian, "systemd-analyze", "verify", "overt-warden.socket", *units)
     assert "Unknown" not in loaded.stderr, "every setting is known to this systemd"
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from overt_tools.demo.commands import CommandFailed, type_in
+from tests.appliance.conftest import enrolled
 from tests.appliance.machine import Machine
 from tests.appliance.technician import START_S, Technician
 
@@ -91,11 +92,7 @@ def test_p3_on_a_machine_with_a_tpm_the_storage_key_is_nowhere_in_the_clear(imag
     if shutil.which("swtpm") is None:
         pytest.skip("not on this machine: swtpm")
     machine = Machine(tmp_path, image, tpm=True)
-    try:
-        machine.power_on()
-        machine.wait_until_told("console.ready", START_S)
-        technician = Technician(machine, tmp_path / "work")
-        technician.enrol()
+    with enrolled(machine) as technician:
         technician.deploy(minutes=60)
         machine.cut_power()
         machine.copy_kept(tmp_path / "kept")
@@ -115,5 +112,3 @@ def test_p3_on_a_machine_with_a_tpm_the_storage_key_is_nowhere_in_the_clear(imag
         found_again = technician.status()
         assert found_again["state"] != "recognising"
         assert not found_again["indicator_lit"]
-    finally:
-        machine.cut_power()

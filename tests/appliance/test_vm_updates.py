@@ -11,6 +11,7 @@ import pytest
 
 from overt import __version__
 from overt_tools.image.command import compatible
+from tests.appliance.conftest import enrolled
 from tests.appliance.machine import ROOT, Machine
 from tests.appliance.technician import START_S, Technician
 
@@ -23,16 +24,8 @@ CONSOLE = 964
 @pytest.fixture(scope="module")
 def technician(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Technician]:
     """At one machine for all of these, enrolled: each update finds it as the one before has left it."""
-    folder = tmp_path_factory.mktemp("machine")
-    machine = Machine(folder, image)
-    try:
-        machine.power_on()
-        machine.wait_until_told("console.ready", START_S)
-        made = Technician(machine, folder / "work")
-        made.enrol()
+    with enrolled(Machine(tmp_path_factory.mktemp("machine"), image)) as made:
         yield made
-    finally:
-        machine.cut_power()
 
 
 Bundles = Callable[..., Path]

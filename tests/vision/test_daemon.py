@@ -150,6 +150,23 @@ def test_the_supervisor_hears_that_it_is_ready_and_that_pictures_move(
 
 
 @needs_models
+def test_on_a_blank_unit_it_waits_and_the_supervisor_is_told_that_all_is_well(
+    vision: Starter, clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A blank unit's warden listens for nobody but a technician, for days."""
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as supervisor:
+        supervisor.bind(str(tmp_path / "notify"))
+        supervisor.settimeout(5)
+        process = vision(f"file:{clip}")
+        heard = [supervisor.recv(100) for _ in range(4)]
+        assert heard == [b"READY=1\nSTATUS=waiting for the warden", *[b"WATCHDOG=1"] * 3]
+        assert process.poll() is None
+        with WardenSimulator(tmp_path) as warden:
+            assert warden.accept().model is not None
+
+
+@needs_models
 def test_footage_that_ends_is_reported_and_the_daemon_goes_on(
     warden: WardenSimulator, vision: Starter, tmp_path: Path
 ) -> None:

@@ -89,10 +89,10 @@ class Bench(Enrolled):
         program = Path(sys.executable).with_name("overt-camera")
         self.launch([str(program), "warden", "--state", str(self.state), "--run", str(self.run)])
 
-    def launch(self, command: list[str]) -> None:
+    def launch(self, command: list[str], *, pass_fds: Sequence[int] = ()) -> None:
         before = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+            self.process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, pass_fds=pass_fds)
         deadline = time.monotonic() + 15
         while b"warden.ready" not in self.log.read_bytes()[before:]:
             if self.process.poll() is not None:

@@ -14,6 +14,7 @@ import msgspec
 
 from overt.protocol import messages
 from overt.protocol.messages import Message
+from overt.runtime.activation import BadHandover, listening_at
 
 M = TypeVar("M")
 _CREDENTIALS = struct.Struct("3i")
@@ -112,7 +113,7 @@ class Channel(Generic[M]):
 
 
 class Listener:
-    """A listening socket at a path."""
+    """A listening socket at a path: the supervisor's where it has one there, or one of its own."""
 
     def __init__(self, path: Path, mode: int = 0o660) -> None:
         """Listen, replacing the socket that a killed process left behind.
@@ -120,19 +121,13 @@ class Listener:
         Raises:
             ChannelError: Another process listens there, or the path cannot be used.
         """
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         self._path = path
         try:
-            _remove_dead_socket(path)
-            self._socket.bind(str(path))
-            path.chmod(mode)
-            self._socket.listen(_BACKLOG)
-        except ChannelError:
-            self._socket.close()
-            raise
-        except OSError as error:
-            self._socket.close()
-            raise ChannelError(f"cannot listen at {path}: {error.strerror or error}") from error
+            handed_over = listening_at(path)
+        except BadHandover as error:
+            raise ChannelError(str(error)) from error
+        self._own = handed_over is None
+        self._socket = handed_over or _listen(path, mode)
 
     def fileno(self) -> int:
         """Return the descriptor, for `select`."""
@@ -157,10 +152,26 @@ class Listener:
         return channel
 
     def close(self) -> None:
-        """Stop listening and remove the path."""
-        self._socket.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._path.unlink()
+        """Stop listening and remove the path. Where the supervisor listens, who comes waits for the next daemon."""
+        if self._own:
+            self._socket.close()
+            self._path.unlink(missing_ok=True)
+
+
+def _listen(path: Path, mode: int) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
+    try:
+        _remove_dead_socket(path)
+        listener.bind(str(path))
+        path.chmod(mode)
+        listener.listen(_BACKLOG)
+    except ChannelError:
+        listener.close()
+        raise
+    except OSError as error:
+        listener.close()
+        raise ChannelError(f"cannot listen at {path}: {error.strerror or error}") from error
+    return listener
 
 
 def connect(path: Path, receives: type[M]) -> Channel[M]:

@@ -155,6 +155,8 @@ class Service:
             except ChannelError as error:
                 if pause == _FIRST_RETRY_S:
                     event("warden.awaited", detail=str(error))
+                    notify("READY=1\nSTATUS=waiting for the warden")  # for days, on a blank unit
+                notify("WATCHDOG=1")
                 if self.signals.wait(pause):
                     return False
                 pause = min(_LAST_RETRY_S, pause * 2)

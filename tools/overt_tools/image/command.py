@@ -39,7 +39,7 @@ def _add_build(commands: "argparse._SubParsersAction[Parser]") -> None:
     build.add_argument("--keyring", type=Path, required=True, metavar="PEM", help="certificates that sign updates")
     build.add_argument("--out", type=Path, default=Path("build/image"), metavar="DIR", help="default: %(default)s")
     build.add_argument("--cache", type=Path, default=Path("build/cache"), metavar="DIR", help="default: %(default)s")
-    build.add_argument("--source", default="picamera2", help="where pictures come from (default: %(default)s)")
+    build.add_argument("--source", default="v4l2:/dev/video0", help="where pictures come from (default: %(default)s)")
     build.add_argument("--cable", action="append", default=[], metavar="TTY", help="a UART for technicians; repeatable")
     build.add_argument("--console", metavar="TTY", help="a UART on which the system tells how it starts")
     build.add_argument(

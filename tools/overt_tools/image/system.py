@@ -92,6 +92,10 @@ _SIZES: Final = {
     "30-data.conf": "[Partition]\nType=linux-generic\nLabel=overt-data\n",
 }
 """The three partitions of one type, in their order: the last takes what a larger disk has left."""
+_SQUASHING: Final = (
+    *("-Xcompression-level", "6"),  # a hundredth larger than with 9, in a third of the time
+    *("-noappend", "-quiet", "-no-progress", "-all-time", "0"),
+)
 _NO_LOGIN: Final = (
     "getty.target",
     "console-getty.service",
@@ -205,7 +209,7 @@ def make(tar: Path, package: Path, settings: Settings, out: Path, tell: Callable
         versions = _inside(root, "dpkg-query", "-W", "-f", "${Package} ${Version}\\n")
         tell("squashing")
         out.unlink(missing_ok=True)
-        run("mksquashfs", root, out, "-comp", "gzip", "-noappend", "-quiet", "-no-progress", "-all-time", "0")
+        run("mksquashfs", root, out, "-comp", "gzip", *_SQUASHING)
     return versions
 
 

@@ -15,6 +15,7 @@ _PLACES = {
     "overt-vision.service": "usr/lib/systemd/system",
     "overt-uplink.service": "usr/lib/systemd/system",
     "overt-uplink.path": "usr/lib/systemd/system",
+    "overt-warden.socket": "usr/lib/systemd/system",
     "overt-console@.service": "usr/lib/systemd/system",
     "overt-network.path": "usr/lib/systemd/system",
     "overt-network.service": "usr/lib/systemd/system",
