@@ -57,8 +57,15 @@ class Machine:
 
     def _keep_running(self) -> None:
         """A reset ends QEMU, and it is started again: resetting within one process hangs now and then."""
-        while self._process.wait() == 0 and not self._off.is_set():
+        while self._ended() == 0 and not self._off.is_set():
             self._launch()
+
+    def _ended(self) -> int:
+        """Wait for its end; nothing of it is left open."""
+        code = self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        return code
 
     def _launch(self) -> None:
         drive = "format=raw,if=pflash"
@@ -101,7 +108,7 @@ class Machine:
                 self._process.kill()
         if self._keeper is not None:
             self._keeper.join()
-            self._process.communicate()
+            self._ended()
             self._keeper = None
 
     def wait_until_told(self, words: str, seconds: float, times: int = 1) -> str:

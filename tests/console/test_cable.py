@@ -14,7 +14,7 @@ from overt.protocol import envelope
 from overt.protocol.cable import frames, requests
 from overt.protocol.cable.frames import Frame, Part
 from overt.protocol.cable.talk import Asker
-from overt.protocol.documents import UnitRef
+from overt.protocol.documents import PublicKey, RoleKeys, UnitRef
 from overt.protocol.reports import Status
 from overt.protocol.topics import Down
 from overt.protocol.vocabulary import Act, ClockQuality, Doubt, Kind, Role, State
@@ -192,6 +192,41 @@ def test_a_second_program_at_the_port_is_told_that_it_is_in_use(unit: Enrolled) 
         with unit.session(unit.technician) as second, pytest.raises(Failure, match="in use by another program"):
             status_of(second)
         assert status_of(session).state is State.IDLE
+
+
+def test_a_second_technician_at_the_units_other_cable_waits_until_the_first_is_done(own: Enrolled) -> None:
+    charter, colleague = own.force.charter, make_party()
+    keys = {**charter.keys, colleague.keyid: PublicKey(public=colleague.public, post="technician, nights")}
+    both = RoleKeys(keys=(own.force[Role.TECHNICIAN].keyid, colleague.keyid))
+    force = make_successor(own.force, keys=keys, roles={**charter.roles, Role.TECHNICIAN: both})
+    with own.second_cable() as other, own.session(technician_of(force)) as first:
+        assert status_of(first).state is State.IDLE
+        with Session(other.laptop, technician_of(force, colleague), Judge(Known(own.home)), patience=SHORT) as second:
+            waits = pytest.raises(UnitSaysNo, match="another technician is at work at this unit's other cable: wait")
+            with waits:
+                status_of(second)
+            assert status_of(first).state is State.IDLE, "who is at work is not disturbed"
+            own.cable.unplug()
+            own.wait_until(lambda: events(own, "technician.left") == 1)
+            assert status_of(second).state is State.IDLE
+    assert events(own, "technician.refused") == 0, "it was no wrong key"
+
+
+def test_half_a_frame_does_nothing_and_the_next_whole_one_is_heard(unit: Enrolled) -> None:
+    with unit.session(unit.technician) as session:
+        asker, greeting = session._visited()
+        network = msgspec.msgpack.encode({"ways": [{"type": "ethernet"}]})
+        word = session._sign(greeting, Act.NETWORK, network)
+        asker.ask(requests.encode(requests.Question(name="network", arguments=network, visit=word)))
+        frame = frames.encode(asker.outgoing)
+        assert session._wire is not None
+        for size in (1, len(frame) // 2, len(frame) - 2):  # the last byte only says that it has ended
+            session._wire._line.write(frame[:size])
+        time.sleep(0.2)
+    with unit.session(unit.technician) as session:
+        assert status_of(session).state is State.IDLE
+    acts = [facts["act"] for event, facts in unit.events()[unit.since :] if event == "technician.acted"]
+    assert acts == ["status"]
 
 
 def test_a_technician_whose_key_the_charter_does_not_name_is_not_let_in(unit: Enrolled) -> None:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,10 +47,24 @@ class AtCable:
 
     def start_console(self) -> Callable[[], None]:
         """Start it; what is returned waits until it is there."""
-        command = [PROGRAM, "console", "--port", str(self.cable.unit), "--run", str(self.run)]
-        command += ["--spool", str(self.spool)]
-        self.console, ready = self.launch(command, self.console_log, b"console.line_open")
+        self.console, ready = self._launch_console(self.cable, self.spool)
         return ready
+
+    @contextlib.contextmanager
+    def second_cable(self) -> Iterator[Cable]:
+        """The unit's other port (a UART beside the USB's), with a console of its own."""
+        folder = self.folder / "second"
+        folder.mkdir()
+        with Cable(folder) as cable:
+            console, ready = self._launch_console(cable, folder)
+            ready()
+            yield cable
+            console.terminate()
+            console.wait(10)
+
+    def _launch_console(self, cable: Cable, spool: Path) -> tuple[subprocess.Popen[bytes], Callable[[], None]]:
+        command = [PROGRAM, "console", "--port", str(cable.unit), "--run", str(self.run), "--spool", str(spool)]
+        return self.launch(command, self.console_log, b"console.line_open")
 
     def launch(self, command: list[str], log: Path, sign: bytes) -> tuple[subprocess.Popen[bytes], Callable[[], None]]:
         before = log.stat().st_size if log.exists() else 0

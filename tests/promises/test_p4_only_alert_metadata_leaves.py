@@ -196,10 +196,9 @@ def test_p4_the_broker_learns_nothing_from_an_alert(line: Line) -> None:
     line.send(line.alert(line.counted()[-1] + 1, entry=SECRET))
     heard = [item.payload for item in collect(listener, Received, 2) if isinstance(item, Received)]
     listener.close()
-    assert len(heard) == 2
+    assert heard, "how often it is sent is the line's matter"
     unit = line.world.unit
-    plain = sealing.unseal(heard[0], unit.force.room_identity)
     for words in (SECRET, "volunteer", "score", "Test square", unit.order.digest, unit.name, "sequence", "payload"):
-        assert words.encode() not in heard[0]
-    alert = envelope.decode(envelope.parse(plain), Alert)
-    assert alert.entry == SECRET
+        assert not [payload for payload in heard if words.encode() in payload]
+    plain = [sealing.unseal(payload, unit.force.room_identity) for payload in heard]
+    assert SECRET in {envelope.decode(envelope.parse(each), Alert).entry for each in plain}

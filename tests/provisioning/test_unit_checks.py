@@ -1,5 +1,6 @@
 """`unit aim` and `unit test`, as a technician types them, against the real unit with footage for a camera."""
 
+import html
 import json
 import subprocess
 import sys
@@ -17,7 +18,8 @@ from overt.protocol import envelope
 from overt.protocol.cable.aim import Outline, View
 from overt.protocol.code import unit_code
 from overt.protocol.reports import Check, Inspection
-from overt.protocol.vocabulary import ClockQuality, Kind, Part
+from overt.protocol.sentences import SENTENCES
+from overt.protocol.vocabulary import Cause, ClockQuality, Kind, Part
 from overt.runtime import cli
 from overt_provisioning.unit import acceptance, page
 from overt_provisioning.unit.acceptance import ADVICE, Acceptance
@@ -92,7 +94,8 @@ def test_aim_shows_meters_and_makes_no_template_and_test_writes_what_both_signed
     assert len(envelope.parse(signed, Kind.INSPECTION).signatures) == 2
     text = (out / "report.html").read_text()
     assert unit_code(bench.known.key) in text
-    assert ADVICE[Part.INDICATOR] in text
+    assert html.escape(SENTENCES[Cause.LAMP_ABSENT]) in text, "why, as far as the unit knows"
+    assert checks[Part.PLACE].found == "attested: 52.10000, -0.46000, Test square"
     assert (out / "report.pdf").read_bytes().startswith(b"%PDF-")
     assert (out / "label.pdf").read_bytes().startswith(b"%PDF-")
     refused(bench.at_unit("test", "--out", out), cli.BAD_INPUT, "is there already")
@@ -170,7 +173,7 @@ def test_a_report_says_what_to_do_and_a_label_shows_the_code() -> None:
     found = Inspection(
         force="test-force", unit="unit-1", sent=now, clock=ClockQuality.SYNCHRONISED, version="1", checks=(part,)
     )
-    report = Acceptance(found, "ab" * 32, "cd" * 32, "ef" * 32, 30.0, ("focus: good",))
+    report = Acceptance(found, "ab" * 32, "cd" * 32, "ef" * 32, ("focus: good",))
     text = acceptance.page(report)
     assert "Not accepted yet: see to broker." in text
     assert ("not &lt;connected&gt;" in text, "<connected>" in text) == (True, False)

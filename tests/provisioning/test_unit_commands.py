@@ -179,7 +179,9 @@ def test_a_unit_at_work_is_not_erased(bench: Bench) -> None:
     assert (bench.unit.state / "unit.json").exists()
 
 
-def test_network_settings_reach_the_unit_and_are_shown_to_nobody(bench: Bench, tmp_path: Path) -> None:
+def test_network_settings_reach_the_unit_are_shown_to_nobody_and_are_erased_with_it(
+    bench: Bench, tmp_path: Path
+) -> None:
     form = tmp_path / "network.toml"
     assert run("unit", "network", "--blank", form).code == cli.OK
     form.write_text('[[ways]]\ntype = "wifi"\nssid = "Force cameras"\npassphrase = "canary-passphrase"\n')
@@ -196,6 +198,13 @@ def test_network_settings_reach_the_unit_and_are_shown_to_nobody(bench: Bench, t
     assert "psk=canary-passphrase" in (folder / "overt-1-wifi.nmconnection").read_text()
     for log in (bench.unit.console_log, bench.unit.warden_log):
         assert "canary" not in log.read_text()
+
+    assert bench.at_unit("decommission", "--yes").code == cli.OK
+    assert kept.read_bytes() == b"", "which has them removed where they were installed"
+    assert cli.run(overt.cli.parser(), ["network", "apply", "--spool", str(kept.parent), "--folder", str(folder)]) == 0
+    assert {path.name for path in folder.iterdir()} == {"office.nmconnection"}
+    left = [path for path in bench.unit.folder.rglob("*") if path.is_file() and b"canary" in path.read_bytes()]
+    assert left == []
 
 
 @pytest.mark.slow

@@ -80,6 +80,8 @@ class SimulatedClock:
 class SimulatedPlace:
     """The test's site, or nowhere known, or somewhere else."""
 
+    measures = False
+
     def __init__(self, world: World) -> None:
         self._world = world
 

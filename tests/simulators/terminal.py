@@ -39,7 +39,24 @@ class Terminal:
             stdin=slave, stdout=slave, stderr=slave,
         )  # fmt: skip
         os.close(slave)
-        shown, left, until = "", list(answers), time.monotonic() + within_s
+        try:
+            return self._talk(process, master, line, list(answers), code, time.monotonic() + within_s)
+        finally:
+            os.close(master)
+            if process.poll() is None:  # the test has failed
+                process.kill()
+                process.wait()
+
+    def _talk(
+        self,
+        process: "subprocess.Popen[bytes]",
+        master: int,
+        line: str,
+        left: list[tuple[str, str]],
+        code: int,
+        until: float,
+    ) -> str:
+        shown = ""
         while True:
             assert time.monotonic() < until, f"{line}: waits for {left or 'nothing'} after:\n{shown}"
             if select.select([master], [], [], 0.1)[0]:
@@ -52,7 +69,6 @@ class Terminal:
                 answer = left.pop(0)[1]
                 os.write(master, b"\x03" if answer == "^C" else answer.encode() + b"\n")
                 shown += "\n\0"  # what was asked before is answered
-        os.close(master)
         ended = process.wait(10)
         shown = shown.replace("\n\0", "")
         self.seen += shown

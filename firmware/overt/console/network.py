@@ -13,7 +13,7 @@ from overt.console import networkmanager
 from overt.console.registry import Counter, Registry, Request
 from overt.protocol.cable.network import Network
 from overt.protocol.vocabulary import Act
-from overt.runtime.files import write_atomically
+from overt.runtime.files import erase_file, write_atomically
 
 FILE: Final = "network.json"
 
@@ -32,6 +32,18 @@ def _keep(counter: Counter, network: Network) -> bytes:
     return b""
 
 
+def forget(spool: Path) -> None:
+    """Erase the settings, and leave word that those which were installed are to go as well.
+
+    Raises:
+        OSError: It could not be done.
+    """
+    path = spool / FILE
+    if path.exists():
+        erase_file(path)
+        write_atomically(path, b"")
+
+
 def apply(spool: Path, folder: Path) -> list[str]:
     """Write the network manager's files, and remove those of earlier settings. Files of others are left alone.
 
@@ -40,22 +52,22 @@ def apply(spool: Path, folder: Path) -> list[str]:
         folder: The network manager's.
 
     Returns:
-        The names of the files.
+        The names of the files; none when the settings were forgotten.
 
     Raises:
         SettingsProblem: There is nothing to install.
         OSError: It could not be written.
     """
     try:
-        network = msgspec.json.decode((spool / FILE).read_bytes(), type=Network)
+        kept = (spool / FILE).read_bytes()
+        files = networkmanager.keyfiles(msgspec.json.decode(kept, type=Network)) if kept else {}
     except FileNotFoundError as error:
         raise SettingsProblem(f"expected network settings in {spool / FILE}, found none") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise SettingsProblem(f"the network settings in {spool / FILE} are damaged: give them anew") from error
-    files = networkmanager.keyfiles(network)
     for name, content in files.items():
         write_atomically(folder / name, content, 0o600)  # the network manager takes no file that others can read
     for path in folder.glob(f"{networkmanager.PREFIX}*{networkmanager.SUFFIX}"):
         if path.name not in files:
-            path.unlink()
+            erase_file(path)
     return sorted(files)

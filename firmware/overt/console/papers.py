@@ -1,5 +1,6 @@
 """The requests that the warden answers: identity, enrolment, documents, time, state, log, the end."""
 
+from overt.console import network
 from overt.console.registry import Counter, NotDone, Nothing, Registry, Request
 from overt.protocol import fields as f
 from overt.protocol.cable import requests
@@ -10,7 +11,7 @@ def add_to(registry: Registry) -> None:
     """Add them."""
     registry.add(Request("identify", Act.IDENTIFY, requests.Identify, _done, signed=True))
     registry.add(Request("enrol", Act.ENROL, requests.Enrol, _done, signed=True))
-    registry.add(Request("decommission", Act.DECOMMISSION, requests.Farewell, _done, signed=True))
+    registry.add(Request("decommission", Act.DECOMMISSION, requests.Farewell, _part_ways, signed=True))
     registry.add(Request("status", Act.STATUS, Nothing, lambda counter, _: counter.desk.status()[1]))
     registry.add(Request("time", Act.TIME, Nothing, lambda counter, _: counter.desk.time()[1]))
     registry.add(Request("checkpoint", Act.LOG, Nothing, lambda counter, _: counter.desk.checkpoint()[1]))
@@ -21,6 +22,12 @@ def add_to(registry: Registry) -> None:
 
 
 def _done(counter: Counter, _: f.Value) -> bytes:
+    return counter.done
+
+
+def _part_ways(counter: Counter, _: requests.Farewell) -> bytes:
+    """The warden has erased what is its own; what the console holds of the force are the network's passwords."""
+    network.forget(counter.spool)
     return counter.done
 
 

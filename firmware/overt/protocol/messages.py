@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from overt.protocol import fields as f
+from overt.protocol.light import Exposure
 from overt.protocol.vocabulary import Act, Cause, Doubt, Engine, Refusal
 
 MAX_BYTES = 64 * 1024
@@ -95,6 +96,7 @@ class Progress(f.Value, tag="progress", frozen=True, kw_only=True):
     templates_made: f.Count
     templates_wiped: f.Count
     engine: Engine = Engine.CPU
+    light: Annotated[Exposure | None, Meta(description="Of a view that a technician looks at; of no other")] = None
 
 
 class Trouble(f.Value, tag="trouble", frozen=True, kw_only=True):

@@ -111,6 +111,7 @@ class Check(f.Value, frozen=True, kw_only=True):
     found: f.Line
     limit: f.Line
     well: bool
+    cause: Annotated[Cause | None, Meta(description="Why it is not well, where the unit knows")] = None
 
 
 class Inspection(f.Value, tag="inspection", frozen=True, kw_only=True):

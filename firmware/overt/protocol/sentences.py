@@ -43,8 +43,8 @@ SENTENCES: Final[dict[Cause, str]] = {
     Cause.UPLINK_ABSENT: "the uplink daemon does not run: alerts wait on the unit; look at its journal",
     Cause.BROKER_UNREACHABLE: "nothing reaches the broker, alerts wait on the unit: check network, firewall, the SIM's "
     "credit, and the broker's address",
-    Cause.BROKER_REFUSES: "the broker refuses this unit, alerts wait on the unit: check its certificate and the "
-    "broker's access list",
+    Cause.BROKER_REFUSES: "unit and broker do not accept each other, alerts wait on the unit: check the unit's "
+    "certificate, the broker's access list, and that it is the broker that answers",
     Cause.SUPPLY_WEAK: "the power supply is too weak: replace the supply or its cable",
     Cause.ACCELERATOR_LOST: "the accelerator cannot be used, the processor computes in its place and is slower: check "
     "its plug and its power, then restart the unit",

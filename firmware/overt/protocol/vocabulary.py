@@ -113,6 +113,7 @@ class Part(StrEnum):
     """Parts of a unit that it tests itself."""
 
     CAMERA = "camera"
+    LIGHT = "light"
     INDICATOR = "indicator"
     PLACE = "place"
     CLOCK = "clock"

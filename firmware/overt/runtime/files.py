@@ -1,9 +1,11 @@
-"""The one atomic write. Nothing else opens a state file for writing."""
+"""The one atomic write, and the one removal for good. Nothing else opens a state file for writing."""
 
+import contextlib
 import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 
 def write_atomically(path: Path, data: bytes | Iterable[bytes], mode: int = 0o600) -> None:
@@ -45,3 +47,33 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def erase_file(path: Path) -> None:
+    """Overwrite and remove a file, durably. A disk that takes no writes takes removals.
+
+    On flash the old blocks may survive the overwriting.
+
+    Raises:
+        OSError: It could not be removed.
+    """
+    with contextlib.suppress(OSError), open(path, "r+b", opener=_no_link) as file:
+        overwrite(file)
+    path.unlink()
+    sync_folder(path.parent)
+
+
+def overwrite(file: BinaryIO) -> None:
+    """Overwrite a file with random bytes, durably.
+
+    Raises:
+        OSError: It could not be written.
+    """
+    file.write(os.urandom(os.fstat(file.fileno()).st_size))
+    file.flush()
+    os.fsync(file.fileno())
+
+
+def _no_link(path: str, flags: int) -> int:
+    """Open what is there: what a link points to is not ours to overwrite."""
+    return os.open(path, flags | os.O_NOFOLLOW)

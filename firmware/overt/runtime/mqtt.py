@@ -30,6 +30,8 @@ _MAX_READS = 200
 _WRONG_VERSION = 0x84
 _NOT_FOR_US = frozenset({0x85, 0x86, 0x87, 0x8A, 0x8C})  # client id, user or password, not authorised, banned, method
 _REFUSED = 0x80
+_NO_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "PACKET_LENGTH_TOO_LONG", "RECORD_LAYER_FAILURE"})
+"""OpenSSL's words for bytes that are no TLS."""
 
 
 class MqttError(Exception):
@@ -119,6 +121,10 @@ class Connection:
         except BadFiles as error:
             raise LinkRefused(str(error)) from error
         except ssl.SSLError as error:
+            if _is_no_tls(error):
+                raise LinkLost(
+                    f"expected a broker with TLS at {broker}, found something else ({reason_of(error)})"
+                ) from error
             raise LinkRefused(
                 f"the broker at {broker} and this side do not trust each other: {reason_of(error)}"
             ) from error
@@ -281,6 +287,11 @@ class Connection:
 
         if level == LogLevel.MQTT_LOG_ERR:
             self._said = text[:200]
+
+
+def _is_no_tls(error: ssl.SSLError) -> bool:
+    """Say whether what answered does not speak TLS: the page of a network that wants to be paid first, for one."""
+    return isinstance(error, ssl.SSLEOFError) or error.reason in _NO_TLS
 
 
 def _send_at_once(_client: "Client", _: object, opened: object) -> None:

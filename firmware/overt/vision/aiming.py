@@ -7,9 +7,11 @@ from typing import Final
 
 from overt.protocol.cable import aim
 from overt.protocol.cable.aim import Outline, View
+from overt.protocol.light import Exposure
 from overt.protocol.messages import Progress
 from overt.protocol.vocabulary import Engine
 from overt.recognition import survey
+from overt.recognition.attention import SLOWER
 from overt.recognition.detect import Detections, decode
 from overt.recognition.engine import Detector
 from overt.recognition.frame import Frame
@@ -40,6 +42,8 @@ class Aiming:
         self._detector = detector
         self._until_s = time.monotonic() + seconds
         self._due_s, self._peak, self._sent_s = 0.0, 0.0, time.monotonic()
+        self._pace, self._looked_s = SLOWER[0], 0.0
+        self._light: Exposure | None = None
         self._rate_from = (time.monotonic(), 0)
         self._captured_ns = 0
         self.frames = self.shown = self.faces = 0
@@ -61,8 +65,15 @@ class Aiming:
             raise LaneClosed("the technician has left") from error
         raise LaneClosed("somebody spoke where only vision shows something")
 
+    def slow_down(self, effort: int) -> None:
+        """Look for faces less often, or more often again: an index of `attention.SLOWER`."""
+        self._pace = SLOWER[effort]
+
     def look(self, frame: Frame) -> None:
-        """Show a picture, if it is time for one. A reader that is slow misses some.
+        """Look for faces as often as recognition does in a busy street, and show a picture now and then.
+
+        So the board is as warm as at work, and what it measures of itself meanwhile holds there. A reader that is
+        slow misses some.
 
         Raises:
             LaneClosed: Nobody looks any more.
@@ -72,10 +83,15 @@ class Aiming:
         self.frames += 1
         self._captured_ns = frame.captured_ns
         now_s = time.monotonic()
+        if (now_s - self._looked_s) * 1000 < self._pace.busy_ms:
+            return
+        self._looked_s = now_s
+        faces = decode(self._detector.detect(frame.small), self._detector.size, frame.scale)
+        self.faces += len(faces)
         if now_s < self._due_s:
             return
         self._due_s = now_s + INTERVAL_S
-        view = self._view(frame)
+        view = self._view(frame, faces)
         try:
             self._lane.send(aim.encode(view), socket.MSG_NOSIGNAL)
             self._sent_s = now_s
@@ -99,6 +115,7 @@ class Aiming:
             templates_made=0,
             templates_wiped=0,
             engine=engine,
+            light=self._light,
         )
 
     def close(self) -> None:
@@ -106,13 +123,12 @@ class Aiming:
         self._lane.close()
         self._detector.flush()
 
-    def _view(self, frame: Frame) -> View:
-        faces = decode(self._detector.detect(frame.small), self._detector.size, frame.scale)
-        self.faces += len(faces)
+    def _view(self, frame: Frame, faces: Detections) -> View:
         self.shown += 1
         picture = survey.coarse(frame, faces, aim.PICTURE_WIDTH)
         sharp, light = survey.focus(frame), survey.exposure(frame)
         self._peak = max(self._peak, sharp)
+        self._light = Exposure(mean=light.mean, dark=light.dark, bright=light.bright)
         return View(
             number=self.shown,
             width=frame.width,

@@ -220,6 +220,7 @@ class Service:
             return
         self._embedder = None
         self._aiming = Aiming(descriptors[0], message.seconds, self._detector)
+        self._aiming.slow_down(self._effort)
         self._switch_on()
         self._lock_in()
         event("aim.begin")
@@ -329,6 +330,7 @@ class Service:
             self._send(sighting)
 
     def _show(self, aiming: Aiming, frame: Frame) -> None:
+        self._watch_view(frame)
         try:
             aiming.look(frame)
         except LaneClosed as reason:
@@ -390,8 +392,9 @@ class Service:
         if effort != self._effort:
             event("effort.changed", step=effort)
         self._effort = effort
-        if self._session is not None:
-            self._session.slow_down(effort)
+        session = self._session or self._aiming
+        if session is not None:
+            session.slow_down(effort)
 
     def _lose_camera(self, cause: Cause, detail: str) -> None:
         self._trouble(cause, detail)

@@ -43,6 +43,10 @@ class Clock(Protocol):
 class Place(Protocol):
     """Where the unit is."""
 
+    @property
+    def measures(self) -> bool:
+        """Whether a receiver says so, and not only who has put the unit up."""
+
     def where(self) -> FixedSite | None:
         """Return the place, or None when it is not known, which stops recognition."""
 

@@ -1,6 +1,7 @@
 """Where the unit is: at the site that was attested, where its receiver says, or, with both, where they agree."""
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 from overt.protocol.documents import FixedSite
 from overt.protocol.places import is_at
@@ -16,6 +17,7 @@ class EnrolledSite:
     """The fixed site that was attested when the unit was put up."""
 
     site: FixedSite
+    measures: ClassVar[bool] = False
 
     def where(self) -> FixedSite | None:
         """Return the site."""
@@ -28,6 +30,8 @@ class EnrolledSite:
 
 class Nowhere:
     """A unit with neither a site nor a receiver."""
+
+    measures = False
 
     def where(self) -> FixedSite | None:
         """Say that nothing is known."""
@@ -45,6 +49,8 @@ def attested(site: FixedSite | None) -> EnrolledSite | Nowhere:
 
 class GpsPlace:
     """Where a receiver measures the unit to be, and nowhere when that is not at the site that was attested."""
+
+    measures = True
 
     def __init__(self, receiver: Receiver, site: FixedSite | None) -> None:
         """Take both.

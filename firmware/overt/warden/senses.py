@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from overt.protocol import limits, places
+from overt.protocol.documents import FixedSite
 from overt.protocol.vocabulary import Cause, Doubt, Engine
 from overt.warden.causes import Known
 from overt.warden.cooler import Cooler
@@ -25,6 +26,8 @@ class Bearing:
         cooling: The temperature, and what is done about it.
         engine: What computes the networks.
         known: What is behind the doubts, and besides.
+        place: Where the unit is, as far as it is known.
+        measured: A receiver measures that.
         standing: The doubts that there would be about any order.
     """
 
@@ -33,6 +36,8 @@ class Bearing:
     engine: Engine
     known: Known
     standing: frozenset[Doubt]
+    place: FixedSite | None
+    measured: bool
 
 
 class Senses:
@@ -89,7 +94,16 @@ class Senses:
         progress = self._sight.progress
         engine = progress.engine if progress else Engine.CPU
         doubts = standing(self.conditions(None, resting=False))
-        return Bearing(self._lamp.is_lit() is True, self._cooler.look(), engine, self._known(engine), doubts)
+        place = self._devices.place
+        return Bearing(
+            lit=self._lamp.is_lit() is True,
+            cooling=self._cooler.look(),
+            engine=engine,
+            known=self._known(engine),
+            standing=doubts,
+            place=place.where(),
+            measured=place.measures,
+        )
 
     def _known(self, engine: Engine) -> Known:
         cooling = self._cooler.look()

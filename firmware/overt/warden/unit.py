@@ -258,7 +258,7 @@ class Unit:
             ProtocolError: `BUSY`, with the reason.
         """
         self.aiming.require_possible(self.in_hand, cool=self._senses.cool)
-        lane = self.aiming.begin()
+        lane = self.aiming.begin(self._senses.bearing().cooling.celsius)
         self._advance(core.AimBegun())
         return lane
 
@@ -272,7 +272,8 @@ class Unit:
             raise ProtocolError(Refusal.BUSY, "a deployment is in hand: test the unit before or after it")
         self.journal.probe()
         conditions = self._senses.conditions(None, resting=False)
-        found = inspection.measure(conditions, self._senses.bearing(), self.sight.progress, self._vault.state)
+        bearing, seen = self._senses.bearing(), self.sight.progress
+        found = inspection.measure(conditions, bearing, inspection.Task(seen, self.aiming.work), self._vault.state)
         return self.reporter.inspection(inspection.judge(found))
 
     # Vision

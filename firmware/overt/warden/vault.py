@@ -23,10 +23,10 @@ from overt.protocol.documents import Charter, Loan, Order
 from overt.protocol.errors import Malformed, ProtocolError
 from overt.protocol.fields import Digest, Recipient
 from overt.protocol.vocabulary import Kind
-from overt.runtime.files import sync_folder, write_atomically
+from overt.runtime.files import overwrite, sync_folder, write_atomically
 from overt.warden.config import UnitConfig
 from overt.warden.enclosure import in_child
-from overt.warden.erasing import erase_folder, overwrite
+from overt.warden.erasing import erase_folder
 
 _KEY_BYTES = 32
 SEALED = "sealed"

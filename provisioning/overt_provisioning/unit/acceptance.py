@@ -10,10 +10,13 @@ import msgspec
 
 from overt.protocol.code import unit_code
 from overt.protocol.reports import Check, Inspection
+from overt.protocol.sentences import SENTENCES
 from overt.protocol.vocabulary import Part
+from overt_provisioning.unit.words import CLOCKS
 
 ADVICE: Final = {
     Part.CAMERA: "look at the camera's cable and source, and at what 'unit status' says",
+    Part.LIGHT: "see the meter of 'unit aim': turn the camera, or give the place light; test at the hour of use",
     Part.INDICATOR: "look at the lamp, the line that reads it back, and their wiring",
     Part.PLACE: "give the receiver a free sky and look at its cable; or attest the site with 'unit enrol'",
     Part.CLOCK: "connect a network or a receiver and wait a minute, or sign the time with 'unit time'",
@@ -21,7 +24,7 @@ ADVICE: Final = {
     Part.ENCLOSURE: "close the lid; look at its switch and the switch's line",
     Part.NETWORK: "look at the cable or the antenna, and at the settings ('unit network')",
     Part.BROKER: "look at the broker's address, the unit's certificate and the firewall",
-    Part.TEMPERATURE: "give it shade and air, then test again",
+    Part.TEMPERATURE: "test again once the camera works; give the unit shade and air",
     Part.SUPPLY: "use the supply that the board's maker names, and a short cable",
 }
 _STYLE: Final = """body{font:16px/1.45 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;
@@ -41,7 +44,6 @@ class Acceptance(msgspec.Struct, frozen=True):
         key: The unit's public key.
         technician: The id of the key that countersigned it.
         digest: Of what both signed.
-        seconds: How long the camera was on before.
         seen: What was seen on the laptop meanwhile, in words: not signed by the unit.
     """
 
@@ -49,7 +51,6 @@ class Acceptance(msgspec.Struct, frozen=True):
     key: str
     technician: str
     digest: str
-    seconds: float
     seen: tuple[str, ...]
 
     @property
@@ -74,9 +75,8 @@ class Acceptance(msgspec.Struct, frozen=True):
         found = self.found
         return [
             ("unit", f"{found.unit} of {found.force}, code {unit_code(self.key)}"),
-            ("tested", f"{_brief(found.sent)}, clock {found.clock.value}"),
+            ("tested", f"{_brief(found.sent)}, the unit's time is {CLOCKS[found.clock]}"),
             ("release", found.version),
-            ("camera on for", f"{self.seconds:g} s before"),
             ("signed by the unit", self.key),
             ("countersigned by", self.technician),
             ("what both signed", self.digest),
@@ -84,8 +84,18 @@ class Acceptance(msgspec.Struct, frozen=True):
 
 
 def advice(check: Check) -> str:
-    """Return what to do about a check."""
-    return "" if check.well else ADVICE[check.part]
+    """Return what to do about a check: the unit's own sentence where it knows why."""
+    if check.well:
+        return ""
+    return SENTENCES[check.cause] if check.cause else ADVICE[check.part]
+
+
+def in_words(check: Check) -> str:
+    """Return what was found, in a line, and what to do if there is something. The unit's own sentence says both."""
+    todo = advice(check)
+    if not todo:
+        return check.found
+    return f"{todo} ({check.found})" if check.cause else f"{check.found}: {todo}"
 
 
 def page(report: Acceptance) -> str:

@@ -5,16 +5,22 @@ import contextlib
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Final
 
 from overt.protocol.cable.aim import View
-from overt.runtime.cli import OK, UNAVAILABLE, Failure
+from overt.protocol.sentences import SENTENCES
+from overt.recognition.advice import FaceSize
+from overt.runtime.cli import NEGATIVE, OK, UNAVAILABLE, Failure
 from overt_provisioning.unit.meters import face_advice, meters
 from overt_provisioning.unit.page import Page
 from overt_provisioning.unit.preview import Preview
+from overt_provisioning.unit.session import Session, UnitSaysNo
 from overt_provisioning.unit.visiting import Visiting
+from overt_provisioning.unit.watching import read_status
+from overt_provisioning.unit.words import SIGHT
 
-_BAR = 30
+_WIDTH, _NAMES, _BAR, _FACES = 76, 10, 24, 6
+_COLOURS: Final = {FaceSize.GOOD: "green", FaceSize.ENOUGH: "yellow", FaceSize.TOO_SMALL: "red"}
 
 
 def aim(arguments: argparse.Namespace) -> int:
@@ -22,16 +28,30 @@ def aim(arguments: argparse.Namespace) -> int:
     visiting = Visiting(arguments)
     with visiting.session() as session, contextlib.suppress(KeyboardInterrupt):  # that is how it ends
         unit = session.greeting.unit or "the unit"
-        with Preview(session) as preview:
-            views = _views(preview, arguments.views)
-            if arguments.json:
-                for view in views:
-                    print(json.dumps(facts(view)), flush=True)  # noqa: T201 - a command talks
-            elif arguments.terminal:
-                _in_terminal(unit, views)
-            else:
-                _on_page(unit, views, arguments.page_port, visiting.person.tell)
+        try:
+            with Preview(session) as preview:
+                _show(visiting, unit, _views(preview, arguments.views))
+        except UnitSaysNo as error:
+            raise _plainer(session, error) from error
     return OK
+
+
+def _show(visiting: Visiting, unit: str, views: Iterator[View]) -> None:
+    arguments = visiting.arguments
+    if arguments.json:
+        for view in views:
+            print(json.dumps(facts(view)), flush=True)  # noqa: T201 - a command talks
+    elif arguments.terminal:
+        _in_terminal(unit, views)
+    else:
+        _on_page(unit, views, arguments.page_port, visiting.person.tell)
+
+
+def _plainer(session: Session, error: UnitSaysNo) -> Failure:
+    """Return why there is no picture in the unit's own sentence, where it knows more than that there is none."""
+    status = read_status(session)
+    known = [cause for cause in SIGHT if status is not None and cause in status.causes]
+    return Failure(f"nothing is to be seen: {SENTENCES[known[0]]}", NEGATIVE) if known else error
 
 
 def facts(view: View) -> dict[str, Any]:
@@ -49,22 +69,24 @@ def facts(view: View) -> dict[str, Any]:
 
 
 def table(unit: str, view: View) -> Any:  # noqa: ANN401 - of a library that help must not load
-    """Return the meters for a terminal."""
-    from rich.panel import Panel  # noqa: PLC0415 - heavy, and help must be quick
-    from rich.table import Table  # noqa: PLC0415 - as above
+    """Return the meters for a terminal of 80 columns or more."""
+    from rich.console import Group  # noqa: PLC0415 - heavy, and help must be quick
+    from rich.panel import Panel  # noqa: PLC0415 - as above
     from rich.text import Text  # noqa: PLC0415 - as above
 
-    rows = Table.grid(padding=(0, 2))
+    lines = []
     for meter in meters(view):
         filled = round(min(1.0, meter.level) * _BAR)
         colour = "green" if meter.well else "red"
-        bar = Text("█" * filled, style=colour) + Text("░" * (_BAR - filled), style="dim")
-        rows.add_row(Text(meter.name, style="bold"), bar, Text(meter.figure))
-        rows.add_row("", Text(meter.advice, style=f"bold {colour}"), "")
-    for number, outline in enumerate(view.outlines[:6], start=1):
-        rows.add_row(f"face {number}", face_advice(outline)[1], "")
-    text = f"Aiming {unit}: nothing is recognised, nothing is kept. Ctrl-C ends it."
-    return Panel(rows, title=text, title_align="left")
+        line = Text(f"{meter.name:<{_NAMES}}", style="bold")
+        line.append("█" * filled, style=colour).append("░" * (_BAR - filled), style="dim")
+        lines += [line.append(f"  {meter.figure}", style="default")]
+        lines += [Text(" " * _NAMES + meter.advice, style=f"bold {colour}")]
+    for number, outline in enumerate(view.outlines[:_FACES], start=1):
+        size, text = face_advice(outline)
+        lines.append(Text(f"{f'face {number}':<{_NAMES}}{text}", style=_COLOURS[size]))
+    title = f"Aiming {unit}: nothing is recognised, nothing is kept"
+    return Panel(Group(*lines), title=title, title_align="left", subtitle="Ctrl-C ends it", width=_WIDTH)
 
 
 def _views(preview: Preview, most: int | None) -> Iterator[View]:

@@ -12,7 +12,12 @@ class Person:
     """Whoever is at the keyboard. Questions go to standard error, so that results can be kept."""
 
     def __init__(self, keyboard: TextIO | None = None, screen: TextIO | None = None) -> None:
-        self._keyboard, self._screen = keyboard or sys.stdin, screen or sys.stderr
+        self._keyboard, self._own_screen = keyboard or sys.stdin, screen
+
+    @property
+    def _screen(self) -> TextIO:
+        """Standard error as it is now: a display that goes on puts itself below what is said."""
+        return self._own_screen or sys.stderr
 
     @property
     def is_there(self) -> bool:

@@ -150,7 +150,8 @@ def _add_checking(commands: Any) -> None:  # noqa: ANN401 - as above
         "aim",
         "see what the lens sees, with meters for focus and light",
         "Shows a coarse picture, outlines faces with the pixels between their eyes, and says what to do. Nothing is\n"
-        "recognised meanwhile, nothing is kept, and the unit's lamp is lit. It ends by itself after 15 minutes.",
+        "recognised meanwhile, nothing is kept, and the unit's lamp is lit. It ends by itself after 15 minutes.\n"
+        "With --json: one object for each view, without a picture.",
         "aim --home office\n  overt-provision unit aim --home office --terminal",
         "aiming.aim",
     )
@@ -161,14 +162,16 @@ def _add_checking(commands: Any) -> None:  # noqa: ANN401 - as above
         commands,
         "test",
         "have a unit test itself, and write the acceptance report",
-        "Switches the camera on for a while, then has the unit measure camera, indicator, place, clock, storage,\n"
-        "network, broker and temperature, and sign that; the technician's key countersigns. Writes report.html,\n"
-        "report.pdf, acceptance.json and label.pdf. Exit code 1 when something is to be done.",
+        "Puts camera and board to work for a while, then has the unit measure camera, light, indicator, place, clock,\n"
+        "storage, lid, network, broker, temperature and supply, and sign that; the technician's key countersigns.\n"
+        "Writes report.html, report.pdf, acceptance.json and label.pdf. Exit code 1 when something is to be done.",
         "test --home office --out acceptance",
         "testing.test",
     )
     test.add_argument("--out", type=Path, required=True, metavar="DIR", help="a folder to make")
-    test.add_argument("--seconds", type=float, default=30.0, metavar="S", help="camera on for so long (%(default)g)")
+    test.add_argument(
+        "--seconds", type=float, default=60.0, metavar="S", help="at work for so long; 600 for the heat (%(default)g)"
+    )
 
 
 def _add_deliver(commands: Any) -> None:  # noqa: ANN401 - as above
@@ -237,9 +240,9 @@ def _add_decommission(commands: Any) -> None:  # noqa: ANN401 - as above
         commands,
         "decommission",
         "erase a unit for good, and keep its certificate of that",
-        "Takes the log off, then has the unit erase its keys, papers and log. It signs for that with its last breath\n"
-        "and is blank again, with a new code. No deployment and no loan may be in hand. Torn half-way: give the same\n"
-        "command again.",
+        "Takes the log off, then has the unit erase its keys, papers, log and network settings. It signs for that\n"
+        "with its last breath and is blank again, with a new code. No deployment and no loan may be in hand.\n"
+        "Torn half-way: give the same command again.",
         "decommission --home office",
         "ending.decommission",
     )

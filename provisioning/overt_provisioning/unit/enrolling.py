@@ -1,8 +1,6 @@
 """`unit enrol`: from a blank unit to one of the force's, in one go. Torn half-way, the same command goes on."""
 
 import argparse
-import re
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +14,7 @@ from overt.protocol.vocabulary import Act, ClockQuality, Refusal
 from overt.runtime.cli import NEGATIVE, OK, Failure
 from overt_provisioning import certificates
 from overt_provisioning.common import read_file, say
-from overt_provisioning.unit import network_form
+from overt_provisioning.unit import network_form, questions
 from overt_provisioning.unit.fetching import save
 from overt_provisioning.unit.handing import tell_time
 from overt_provisioning.unit.session import Session
@@ -29,12 +27,13 @@ def enrol(arguments: argparse.Namespace) -> int:
     visiting = Visiting(arguments)
     network = network_form.read(arguments.network) if arguments.network else None
     if not visiting.asks:
-        _complete(visiting)
+        _require_complete(arguments)
         _site(arguments)
     with visiting.session() as session:
-        if visiting.asks and session.greeting:  # first that it is there, then the questions
-            _complete(visiting)
+        if visiting.asks:  # first that it is there, then the questions
+            questions.complete(arguments, visiting.person, session.greeting.unit)
             network = network or network_form.ask(visiting.person)
+            visiting.say(f"to go on without questions: {questions.command(arguments)}")
         site = _site(arguments)
         identified = _identify(visiting, session)
         known = visiting.known.keep(identified.unit, identified.key)
@@ -72,7 +71,8 @@ def send_network(arguments: argparse.Namespace) -> int:
         unit = session.greeting.unit
         session.ask("network", network, Act.NETWORK)
     ways = network_form.shown(network)
-    say(arguments, f"{unit or 'the unit'} has {len(ways)} way(s) to its network", unit=unit, ways=ways)
+    text = f"{unit or 'the unit'} has its way to the network: {', then '.join(map(network_form.in_words, ways))}"
+    say(arguments, f"{text}\ndelete {arguments.form}: it holds passwords", unit=unit, ways=ways)
     return OK
 
 
@@ -81,21 +81,12 @@ def _identify(visiting: Visiting, session: Session) -> requests.Identified:
     greeting = session.greeting
     name = visiting.arguments.unit or greeting.unit
     if name is None:
-        if not visiting.asks:
-            raise Failure("this unit is blank: give it a name with --unit, such as --unit unit-1")
-        name = visiting.person.ask("The unit's name (a-z, 0-9 and hyphens)", fits=_named)
-    asked = _named(name)
+        raise Failure("this unit is blank: give it a name with --unit, such as --unit unit-1")
+    asked = questions.named(name)
     identified = session.ask_for(requests.Identified, "identify", asked, Act.IDENTIFY)
     if identified.key != greeting.key:
         raise Failure("the unit gave another key than it greeted with: it is not to be trusted", NEGATIVE)
     return identified
-
-
-def _named(name: str) -> requests.Identify:
-    try:
-        return msgspec.convert({"unit": name}, requests.Identify)
-    except msgspec.ValidationError as error:
-        raise Failure(f"expected a unit's name of up to 32 of a-z, 0-9 and single hyphens, found {name!r}") from error
 
 
 def _certificate(visiting: Visiting, identified: requests.Identified, folder: Path) -> tuple[bytes, bytes] | None:
@@ -152,56 +143,14 @@ def _tell_time(visiting: Visiting, session: Session) -> Receipt | None:
     return None if receipt.refusal is Refusal.BUSY else receipt  # it has learnt it meanwhile, from a better source
 
 
-def _complete(visiting: Visiting) -> None:
-    """Ask for what was not given, if somebody is there to ask.
+def _require_complete(arguments: argparse.Namespace) -> None:
+    """Demand everything that nobody is there to be asked for.
 
     Raises:
-        Failure: Something is missing, and nobody is.
+        Failure: Something is missing.
     """
-    arguments, person = visiting.arguments, visiting.person
-    placed = arguments.site_name or arguments.gps
-    if not visiting.asks:
-        if not arguments.broker or not placed:
-            raise Failure("expected --broker, and a site (--site-name, --latitude, --longitude) or --gps, or both")
-        return
-    arguments.broker = arguments.broker or person.ask(
-        "The broker, as HOST:PORT", fits=_like(r".+:\d{1,5}", "HOST:PORT, such as broker.force.example:8883")
-    )
-    if not placed:
-        options = ["At a fixed place", "Where its satellite receiver measures", "At a fixed place, with a receiver too"]
-        chosen = person.choose("Where will the unit be?", options)
-        if chosen != 1:
-            arguments.site_name = person.ask("What the place is called")
-            arguments.latitude = float(person.ask("Latitude, north positive (such as 52.1356)", fits=_degrees(90)))
-            arguments.longitude = float(person.ask("Longitude, east positive (such as -0.4669)", fits=_degrees(180)))
-        if chosen != 0:
-            fits = _like(r"/dev/\S+", "a serial line, such as /dev/serial0:9600")
-            arguments.gps = person.ask("The receiver's line", "/dev/serial0:9600", fits)
-    if arguments.indicator is None and person.choose("Has the unit a lamp?", ["Yes", "No: it will not recognise"]) == 0:
-        fits = _like(r".+:\d+:\d+", "CHIP:LAMP:READBACK, such as pinctrl-bcm2711:17:27")
-        arguments.indicator = person.ask("Its lines, as CHIP:LAMP:READBACK", "pinctrl-bcm2711:17:27", fits)
-
-
-def _like(pattern: str, wanted: str) -> Callable[[str], None]:
-    """Return a check of the look of an answer; what it means, the unit judges."""
-
-    def fits(text: str) -> None:
-        if not re.fullmatch(pattern, text):
-            raise Failure(f"expected {wanted}, found {text!r}")
-
-    return fits
-
-
-def _degrees(most: int) -> Callable[[str], None]:
-    def fits(text: str) -> None:
-        try:
-            well = abs(float(text)) <= most
-        except ValueError:
-            well = False
-        if not well:
-            raise Failure(f"expected degrees from -{most} to {most}, such as 52.1356, found {text!r}")
-
-    return fits
+    if not arguments.broker or not (arguments.site_name or arguments.gps):
+        raise Failure("expected --broker, and a site (--site-name, --latitude, --longitude) or --gps, or both")
 
 
 def _site(arguments: argparse.Namespace) -> FixedSite | None:

@@ -3,6 +3,7 @@
 import argparse
 import hashlib
 from collections.abc import Callable
+from typing import Final
 
 import msgspec
 
@@ -17,6 +18,8 @@ from overt_provisioning import time_signing
 from overt_provisioning.common import read_file, say
 from overt_provisioning.unit.session import Session, Technician
 from overt_provisioning.unit.visiting import Visiting
+
+_WORTH_SHOWING: Final = 4 * requests.PART_BYTES
 
 
 def deliver(arguments: argparse.Namespace) -> int:
@@ -90,8 +93,8 @@ def tell_time(technician: Technician, session: Session) -> Receipt:
 class Shown:
     """How far it is, on a terminal; nothing elsewhere."""
 
-    def __init__(self, visiting: Visiting, total: int) -> None:
-        self._total, self._show = total, visiting.asks and total > 4 * requests.PART_BYTES
+    def __init__(self, visiting: Visiting, total: int, what: str = "to the unit", least: int = _WORTH_SHOWING) -> None:
+        self._total, self._what, self._show = total, what, visiting.asks and total > least
         self.advance: Callable[[int], None] = lambda _: None
 
     def __enter__(self) -> "Shown":
@@ -100,7 +103,7 @@ class Shown:
             from rich.progress import Progress  # noqa: PLC0415 - as above
 
             self._bar = Progress(console=Console(stderr=True), transient=True)
-            task = self._bar.add_task("to the unit", total=self._total)
+            task = self._bar.add_task(self._what, total=self._total)
             self._bar.start()
             self.advance = lambda held: self._bar.update(task, completed=held)
         return self

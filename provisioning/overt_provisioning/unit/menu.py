@@ -31,6 +31,7 @@ REST: Final = (
     Choice("Take its receipts and certificates", ("receipts", "--out"), "The folder to write into", "receipts"),
     Choice("Take its log off it", ("log", "--out"), "The file to write", "unit.log.jsonl"),
     Choice("Tell it the time", ("time",)),
+    Choice("Give it its network settings", ("network",), "The filled-in form ('unit network --blank')", "network.toml"),
     Choice("Bring another release", ("update",), "The bundle's file"),
     Choice("Take it out of service: erase everything", ("decommission",)),
 )

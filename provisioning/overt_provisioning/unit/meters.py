@@ -4,17 +4,23 @@ from typing import Final
 
 import msgspec
 
+from overt.protocol import light
 from overt.protocol.cable.aim import Outline, View
+from overt.protocol.light import Exposure, Light
 from overt.recognition.advice import GOOD_EYES_PX, MINIMUM_EYES_PX, FaceSize, judge_size
 
 IN_FOCUS: Final = 0.9
 """Of the sharpest so far. Noise moves the meter by a few per cent."""
-MEAN_LEAST, MEAN_MOST = 0.2, 0.8
-CLIPPED_MOST: Final = 0.05
+LIGHT: Final = {
+    Light.GOOD: "good",
+    Light.TOO_DARK: "too dark: more light on faces",
+    Light.TOO_BRIGHT: "too bright: give it shade, or turn away from the sky",
+    Light.BURNT_OUT: "too bright: turn away from lamps and low sun",
+}
 SIZES: Final = {
     FaceSize.GOOD: "good",
-    FaceSize.ENOUGH: "enough: nearer is better",
-    FaceSize.TOO_SMALL: "too small: go nearer, or a longer lens",
+    FaceSize.ENOUGH: "enough, nearer is better",
+    FaceSize.TOO_SMALL: "too small: go nearer, or use a longer lens",
 }
 
 
@@ -44,7 +50,7 @@ def meters(view: View) -> list[Meter]:
 def face_advice(outline: Outline) -> tuple[FaceSize, str]:
     """Return what a face's size is worth, and that in words."""
     size = judge_size(outline.eyes_px)
-    return size, f"{outline.eyes_px:.0f} px between the eyes: {SIZES[size]}"
+    return size, f"{outline.eyes_px:.0f} px between the eyes, {SIZES[size]}"
 
 
 def _focus(view: View) -> Meter:
@@ -57,24 +63,17 @@ def _focus(view: View) -> Meter:
 
 
 def _exposure(view: View) -> Meter:
-    figure = f"mean {view.mean:.0%}, {view.dark:.0%} black, {view.bright:.0%} burnt out"
-    if view.bright > CLIPPED_MOST:
-        advice = "too bright: turn away from lamps and low sun"
-    elif view.dark > CLIPPED_MOST and view.mean < MEAN_LEAST:
-        advice = "too dark: more light on faces"
-    elif not MEAN_LEAST <= view.mean <= MEAN_MOST:
-        advice = "too dark: more light on faces" if view.mean < MEAN_LEAST else "too bright: shade"
-    else:
-        return Meter("exposure", view.mean, figure, "good", well=True)
-    return Meter("exposure", view.mean, figure, advice, well=False)
+    exposure = Exposure(mean=view.mean, dark=view.dark, bright=view.bright)
+    found = light.judge(exposure)
+    return Meter("exposure", view.mean, light.in_figures(exposure), LIGHT[found], found is Light.GOOD)
 
 
 def _faces(view: View) -> Meter:
     count = len(view.outlines)
     if not count:
-        text = f"have somebody stand where people pass: {MINIMUM_EYES_PX:.0f} px are enough, {GOOD_EYES_PX:.0f} good"
+        text = f"have somebody stand where people pass ({MINIMUM_EYES_PX:.0f} px enough, {GOOD_EYES_PX:.0f} good)"
         return Meter("faces", 0.0, "none in view", text, well=False)
     size, _ = face_advice(view.outlines[0])
-    figure = f"{count} in view, the largest {view.outlines[0].eyes_px:.0f} px between the eyes"
+    figure = f"{count} in view, the largest {view.outlines[0].eyes_px:.0f} px"
     level = min(1.0, view.outlines[0].eyes_px / (2 * GOOD_EYES_PX))
     return Meter("faces", level, figure, SIZES[size], size is not FaceSize.TOO_SMALL)

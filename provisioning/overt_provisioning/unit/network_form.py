@@ -15,6 +15,7 @@ _WANTED: Final = {
     2: "a name of up to 32 bytes, and a passphrase of 8 to 63 characters",
     3: "an APN of letters, digits, dots and hyphens, such as iot.operator.example, and a PIN of 4 to 8 digits or none",
 }
+_KINDS: Final = {"ethernet": "Ethernet", "wifi": "Wi-Fi", "mobile": "a mobile network"}
 BLANK: Final = """\
 # How a unit gets to its network: one [[ways]] for each way, the best first. Take away what does not apply.
 # These settings hold passwords: keep this file where nobody else reads it, and delete it when it has been sent.
@@ -60,6 +61,13 @@ def read(path: Path) -> Network:
 def shown(network: Network) -> list[dict[str, Any]]:
     """Return what may be shown of the settings."""
     return [without_secrets(way) for way in network.ways]
+
+
+def in_words(way: dict[str, Any]) -> str:
+    """Return in a few words what may be shown of a way."""
+    name = way.get("ssid") or way.get("apn")
+    words = _KINDS[way["kind"]] + (f" “{name}”" if name else "")
+    return f"{words} with 802.1X" if way.get("802.1x") else words
 
 
 def _read_authority(way: Any, folder: Path) -> None:  # noqa: ANN401 - not checked yet

@@ -5,16 +5,19 @@ import html
 import secrets
 import struct
 import threading
+import time
 import zlib
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 from overt.protocol.cable.aim import View
 from overt.recognition.advice import FaceSize
-from overt_provisioning.unit.meters import face_advice, meters
+from overt_provisioning.unit.meters import Meter, face_advice, meters
 
 _COLOURS: Final = {FaceSize.GOOD: "#2fbf71", FaceSize.ENOUGH: "#f2b134", FaceSize.TOO_SMALL: "#ef5b5b"}
+_WORTH: Final = {FaceSize.GOOD: "good", FaceSize.ENOUGH: "enough", FaceSize.TOO_SMALL: "too small"}
 _EVERY_MS: Final = 500
+_STALE_S: Final = 5.0
 _STYLE: Final = """
 body{margin:0;background:#14181d;color:#eef2f5;font:18px/1.4 system-ui,sans-serif}
 main{max-width:1100px;margin:0 auto;padding:1rem}
@@ -22,7 +25,8 @@ h1{font-size:1.2rem;margin:.2rem 0 .8rem}
 svg{width:100%;height:auto;display:block;background:#000;border-radius:6px}
 dl{display:grid;grid-template-columns:7rem 1fr;gap:.6rem 1rem;margin:1rem 0}
 dt{font-weight:700}dd{margin:0}
-meter{width:100%;height:1.4rem;display:block}
+.bar{height:1.1rem;border-radius:4px;background:#2b323a;overflow:hidden;margin:.2rem 0}
+.bar i{display:block;height:100%;background:#2fbf71}.bar.look i{background:#ef5b5b}
 .well{color:#6fe0a4}.look{color:#ffb3a8}
 p{color:#b8c2cc;font-size:.95rem}
 """
@@ -51,6 +55,7 @@ class Page:
         """
         self._unit, self._secret = unit, secrets.token_urlsafe(16)
         self._view: View | None = None
+        self._shown_s = time.monotonic()
         page = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -80,7 +85,11 @@ class Page:
 
     def show(self, view: View) -> None:
         """Show a view, in place of the one before."""
-        self._view = view
+        self._view, self._shown_s = view, time.monotonic()
+
+    @property
+    def _stale(self) -> bool:
+        return time.monotonic() - self._shown_s > _STALE_S
 
     def close(self) -> None:
         """Serve no more, and forget the view."""
@@ -95,7 +104,7 @@ class Page:
         if path == f"/{self._secret}/":
             return 200, whole(self._unit, self._view)
         if path == f"/{self._secret}/view":
-            return 200, fragment(self._view)
+            return 200, fragment(self._view, stale=self._stale)
         return 404, "<p>There is nothing here: use the whole address that the command printed.</p>"
 
 
@@ -112,32 +121,52 @@ def whole(unit: str, view: View | None) -> str:
     )
 
 
-def fragment(view: View | None) -> str:
-    """Return picture and meters."""
+def fragment(view: View | None, *, stale: bool = False) -> str:
+    """Return picture and meters.
+
+    Args:
+        view: The newest view; None while none has come.
+        stale: It is an old one.
+    """
     if view is None:
         return "<p>Waiting for the camera…</p>"
     rows = "".join(
-        f"<dt>{meter.name}</dt><dd><meter min=0 max=1 value={meter.level:.3f}></meter>{html.escape(meter.figure)}: "
-        f"<span class={'well' if meter.well else 'look'}>{html.escape(meter.advice)}</span></dd>"
+        f"<dt>{meter.name}</dt><dd>{_bar(meter)}{html.escape(meter.figure)}: "
+        f"<b class={_mark(meter)}>{html.escape(meter.advice)}</b></dd>"
         for meter in meters(view)
     )
-    return f"{picture(view)}<dl>{rows}</dl>"
+    old = "<p class=look>No new picture has come for a while: look at the terminal.</p>" if stale else ""
+    return f"{old}{picture(view)}<dl>{rows}</dl>"
+
+
+def _bar(meter: Meter) -> str:
+    share = min(1.0, meter.level)
+    return (
+        f"<div class='bar {_mark(meter)}' role=meter aria-label={meter.name} aria-valuemin=0 aria-valuemax=1"
+        f" aria-valuenow={share:.3f}><i style='width:{share:.1%}'></i></div>"
+    )
+
+
+def _mark(meter: Meter) -> str:
+    return "well" if meter.well else "look"
 
 
 def picture(view: View) -> str:
     """Return the picture with its outlines, as SVG."""
-    line = max(2, view.width // 400)
-    size = max(14, view.width // 48)
+    line = max(2, view.width // 320)
+    size = max(14, view.width // 36)
     marks = []
     for outline in view.outlines:
         worth, text = face_advice(outline)
         colour = _COLOURS[worth]
-        below = outline.top + outline.height + size
+        middle, below = outline.left + outline.width // 2, outline.top + outline.height + size
         marks.append(
             f"<rect x={outline.left} y={outline.top} width={outline.width} height={outline.height} fill=none"
             f" stroke='{colour}' stroke-width={line} />"
-            f"<text x={outline.left} y={below} fill='{colour}' stroke='#000' stroke-width={line}"
-            f" paint-order=stroke font-size={size}>{outline.eyes_px:.0f} px<title>{html.escape(text)}</title></text>"
+            f"<g fill='{colour}' stroke='#000' stroke-width={2 * line} paint-order=stroke font-weight=700"
+            f" text-anchor=middle font-size={size}><title>{html.escape(text)}</title>"
+            f"<text x={middle} y={below}>{outline.eyes_px:.0f} px</text>"
+            f"<text x={middle} y={below + size} font-size={size * 3 // 4}>{_WORTH[worth]}</text></g>"
         )
     data = base64.b64encode(png(view)).decode()
     return (

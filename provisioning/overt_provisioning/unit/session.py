@@ -168,8 +168,8 @@ class Session:
 
     def _explain(self, error: Exception, told: str, waited_s: float) -> str:
         """Tell the person why it does not go on: once, and not of a short pause. Return what was told."""
-        pulled = isinstance(error, LineLost)
-        text = f"{error}: plug it back in, it goes on by itself" if pulled else str(error)
+        pulled = isinstance(error, LineLost) and not error.in_use
+        text = "the cable is out: plug it back in, it goes on by itself" if pulled else str(error)
         if text == told or (waited_s < _QUIET_S and not pulled):
             return told
         self._tell(text)
