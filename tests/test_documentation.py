@@ -70,6 +70,38 @@ def test_every_link_to_a_file_of_the_repository_leads_somewhere(page: Path) -> N
             assert (page.parent / target).exists(), target
 
 
+def named_tests(words: list[str]) -> tuple[set[Path], set[str]]:
+    """The files that a pytest command names, and the names of the tests in them."""
+    files = {file for word in words if word.startswith("tests/") for file in python_files(ROOT / word)}
+    return files, {name for file in files for name in re.findall(r"^def (test_\w+)", file.read_text(), re.MULTILINE)}
+
+
+def python_files(path: Path) -> list[Path]:
+    return sorted(path.rglob("test_*.py")) if path.is_dir() else [path]
+
+
+@pytest.mark.parametrize(
+    "command", re.findall(r"`([^`]*pytest [^`]+)`", (ROOT / "docs/bench-procedure.md").read_text())
+)
+def test_what_the_bench_procedure_tells_to_run_is_there(command: str) -> None:
+    words = shlex.split(command)
+    files, names = named_tests(words)
+    assert files
+    assert names
+    texts = "".join(file.read_text() for file in files)
+    assert f"pytest.mark.{words[words.index('-m') + 1]}" in texts
+    for variable in (word.partition("=")[0] for word in words if word.startswith("OVERT_")):
+        assert f'"{variable}"' in texts
+    for part in words[words.index("-k") + 1].split(" or ") if "-k" in words else []:
+        assert [name for name in names if part in name], f"no test is called {part}"
+
+
+def test_every_test_for_a_bench_is_in_its_procedure() -> None:
+    told = (ROOT / "docs" / "bench-procedure.md").read_text()
+    for file in (ROOT / "tests" / "hardware").glob("test_*.py"):
+        assert f"tests/hardware/{file.name}" in told
+
+
 def all_parsers(parser: Parser) -> list[Parser]:
     found = [parser]
     for action in parser._actions:

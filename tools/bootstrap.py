@@ -8,6 +8,7 @@ Idempotent: when the pinned lists have not changed since the last time, it ends 
 
 import fcntl
 import hashlib
+import importlib.util
 import os
 import platform
 import shutil
@@ -97,13 +98,19 @@ def _make_venv() -> None:
     ):
         return
     print("set-up: making the virtual environment .venv", flush=True)
-    made = subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "venv", "--clear", *_seeing_the_camera(), VENV]
+    made = subprocess.run(command, capture_output=True, text=True, check=False)
     if made.returncode != 0:
         shutil.rmtree(VENV, ignore_errors=True)
         raise SetupError(
             "this Python cannot make virtual environments with pip. On Debian: 'apt install python3-venv' (as root), "
             f"or choose another Python with 'make run PYTHON=…'. It said: {_last_line(made.stdout + made.stderr)}"
         )
+
+
+def _seeing_the_camera() -> list[str]:
+    """What lets an environment see picamera2, which no list pins: a Raspberry Pi's own system brings it."""
+    return [] if importlib.util.find_spec("picamera2") is None else ["--system-site-packages"]
 
 
 def _install_list(name: str) -> None:

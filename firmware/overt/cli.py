@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from overt import __version__
 from overt.console.command import add_parser as add_console
 from overt.runtime.cli import Parser, run
+from overt.selftest import add_parser as add_selftest
 from overt.uplink.command import add_parser as add_uplink
 from overt.vision.command import add_parser as add_vision
 from overt.warden.command import add_parser as add_warden
@@ -20,7 +21,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"overt {__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (add_warden, add_vision, add_uplink, add_console):
+    for add in (add_warden, add_vision, add_uplink, add_console, add_selftest):
         add(commands)
     return top
 

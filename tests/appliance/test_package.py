@@ -3,22 +3,22 @@
 import json
 import os
 import shutil
-import subprocess
+import stat
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from jsonschema import Draft7Validator
+from referencing import Registry, Resource
 
-ROOT = Path(__file__).parents[2]
+from tests.appliance.debian import HANDED_OVER, NAMES, ROOT, build, clean, fetched, inside, install, needed, run
+
 UNITS = ROOT / "firmware" / "systemd"
-HANDED_OVER = "/tmp/overt.deb"  # noqa: S108 - inside the clean system
+SCHEMAS = "cyclonedx/schema/_res"
+SCHEMA_FILES = ("bom-1.6.SNAPSHOT.schema.json", "spdx.SNAPSHOT.schema.json", "jsf-0.82.SNAPSHOT.schema.json")
 DAEMONS = ("warden", "vision", "uplink", "console@")
 JOBS = ("seal", "network", "update", "confirm", "ladder@")
-BASE = "systemd,udev,python3,libgomp1,dbus,systemd-sysv"
-
-
-def run(*command: str | Path, **options: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(c) for c in command], capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is not on this machine")
@@ -47,58 +47,24 @@ def test_p1_nothing_of_a_daemon_goes_to_swap_or_a_core_dump(daemon: str) -> None
     assert any(line.startswith("WatchdogSec=") for line in lines), "and a hanging one is started anew"
 
 
-def needed(*programs: str) -> None:
-    missing = [program for program in programs if shutil.which(program) is None]
-    if missing or os.geteuid() != 0:
-        pytest.skip(f"needs root and {', '.join(programs)}; missing: {', '.join(missing) or 'root'}")
+@pytest.fixture(scope="module", params=NAMES)
+def release(request: pytest.FixtureRequest) -> str:
+    """Of Debian: Raspberry Pi OS counts likewise."""
+    return str(request.param)
 
 
 @pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package for this machine, built twice: the bytes are the same."""
+def package(release: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package for this machine."""
     needed("mmdebstrap", "dpkg-deb", "chroot")
-    made = []
-    for number in range(2):
-        out = tmp_path_factory.mktemp(f"build{number}")
-        done = run(
-            ROOT / ".venv" / "bin" / "overt-tools", "package", "build", "--arch", "amd64", "--out", out, cwd=ROOT
-        )
-        if done.returncode == 3:
-            pytest.skip(done.stderr.strip())
-        assert done.returncode == 0, done.stderr
-        made.append(next(out.glob("*.deb")))
-    assert made[0].read_bytes() == made[1].read_bytes(), "reproducible"
-    return made[0]
+    return build(tmp_path_factory.mktemp("package"), "amd64", release)
 
 
 @pytest.fixture
-def debian(tmp_path: Path) -> Iterator[Path]:
-    """A clean Debian 12 to install into."""
-    needed("mmdebstrap", "mount")
-    kept = ROOT / "build" / "cache" / "debian-12.tar"
-    if not kept.exists():
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        new = kept.with_suffix(".new.tar")
-        done = run("mmdebstrap", "--variant=minbase", f"--include={BASE}", "bookworm", new)
-        if done.returncode:
-            pytest.skip(f"no clean Debian to be had: {done.stderr.strip().splitlines()[-1]}")
-        new.rename(kept)
-    root = tmp_path / "debian"
-    root.mkdir()
-    assert run("tar", "-xf", kept, "-C", root).returncode == 0
-    assert run("mount", "-t", "proc", "proc", root / "proc").returncode == 0
-    yield root
-    run("umount", root / "proc")
-
-
-def inside(root: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return run("chroot", root, *command, env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL": "C.UTF-8"})
-
-
-def install(root: Path, package: Path) -> None:
-    shutil.copy(package, root / HANDED_OVER[1:])
-    done = inside(root, "dpkg", "-i", HANDED_OVER)
-    assert done.returncode == 0, done.stdout + done.stderr
+def debian(release: str, tmp_path: Path) -> Iterator[Path]:
+    """A clean Debian to install into."""
+    with clean(tmp_path, release) as root:
+        yield root
 
 
 def of_version(package: Path, version: str, folder: Path) -> Path:
@@ -110,6 +76,33 @@ def of_version(package: Path, version: str, folder: Path) -> Path:
     control.write_text("".join(f"Version: {version}\n" if one.startswith("Version:") else one for one in lines))
     assert run("dpkg-deb", "--root-owner-group", "-Znone", "-b", tree, made).returncode == 0
     return made
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("arch", ["amd64", "arm64"])
+def test_the_same_sources_give_the_same_bytes_whoever_builds(arch: str, release: str, tmp_path: Path) -> None:
+    """In another folder, time zone and language, by somebody whose files are private."""
+    needed("dpkg-deb")
+    first = build(tmp_path / "one", arch, release)
+    elsewhere = {**os.environ, "TZ": "Pacific/Apia", "LC_ALL": "C", "HOME": str(tmp_path)}
+    second = build(tmp_path / "a longer name", arch, release, env=elsewhere, umask=0o077)
+    assert first.name == second.name
+    assert first.read_bytes() == second.read_bytes()
+    assert first.with_suffix(".cdx.json").read_bytes() == second.with_suffix(".cdx.json").read_bytes()
+
+
+@pytest.mark.slow
+def test_one_for_another_release_is_refused_and_says_which_python_it_is_for(
+    package: Path, release: str, tmp_path: Path
+) -> None:
+    (other,) = NAMES.keys() - {release}
+    with clean(tmp_path, other) as root:
+        shutil.copy(package, root / HANDED_OVER[1:])
+        done = inside(root, "dpkg", "-i", HANDED_OVER)
+        assert done.returncode != 0
+        assert "overt-camera depends on python3 (" in done.stderr
+        wants = root / "etc/systemd/system/multi-user.target.wants"
+        assert not [path for path in wants.iterdir() if "overt" in path.name], "nothing of it starts"
 
 
 @pytest.mark.slow
@@ -130,6 +123,74 @@ def test_it_installs_cleanly_and_works_without_anything_from_outside(package: Pa
     units = [f"overt-{name}.service" for name in ("warden", "vision", "console@ttyGS0", "network")]
     loaded = inside(debian, "systemd-analyze", "verify", "overt-warden.socket", *units)
     assert "Unknown" not in loaded.stderr, "every setting is known to this systemd"
+
+
+@pytest.mark.slow
+def test_what_is_installed_tests_itself_as_fit(package: Path, debian: Path) -> None:
+    install(debian, package)
+    done = inside(debian, "overt-camera", "selftest", "--json")
+    said = json.loads(done.stdout)
+    assert said["fit"], said
+    assert done.returncode == 0
+
+
+@pytest.mark.slow
+def test_it_brings_users_folders_and_rules_and_nothing_that_others_could_write(
+    package: Path, release: str, debian: Path
+) -> None:
+    install(debian, package)
+    users = {line.split(":")[0]: line.split(":") for line in (debian / "etc/passwd").read_text().splitlines()}
+    for daemon in ("warden", "vision", "uplink", "console"):
+        assert users[f"overt-{daemon}"][6].endswith("nologin")
+    for folder, owner in (("var/lib/overt", "overt-warden"), ("var/lib/overt-console", "overt-console")):
+        status = (debian / folder).stat()
+        assert (status.st_uid, stat.S_IMODE(status.st_mode)) == (int(users[owner][2]), 0o700)
+    settings = (debian / "etc/overt/camera.conf").stat()
+    assert (settings.st_uid, stat.S_IMODE(settings.st_mode)) == (0, 0o644)
+    assert inside(debian, "dpkg-query", "-W", "-f=${Conffiles}", "overt-camera").stdout.startswith(
+        " /etc/overt/camera."
+    )
+    for name in inside(debian, "dpkg", "-L", "overt-camera").stdout.splitlines():
+        status = (debian / name[1:]).lstat()
+        assert status.st_uid == 0
+        assert not stat.S_IMODE(status.st_mode) & 0o6022, name
+    if release != "12":  # whose udevadm has no such word
+        assert inside(debian, "udevadm", "verify", "/usr/lib/udev/rules.d/60-overt.rules").returncode == 0
+
+
+@pytest.mark.slow
+def test_the_systems_own_packages_are_seen_and_never_in_place_of_its_own(package: Path, debian: Path) -> None:
+    """On a unit picamera2 comes from the system, and what is pinned does not."""
+    install(debian, package)
+    system = debian / "usr/lib/python3/dist-packages"
+    (system / "picamera2.py").write_text("class Picamera2:\n    global_camera_info = staticmethod(lambda: [])\n")
+    (system / "numpy.py").write_text("raise SystemExit('the system has another')\n")
+    check = "from overt.vision.sources.pi import PiCamera; PiCamera((960, 544)).check()"
+    done = inside(debian, "python3", "-I", "-c", f"import sys; sys.path.insert(0, '/usr/lib/overt'); {check}")
+    assert "SourceUnavailable: expected a Raspberry Pi camera, found none" in done.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    shutil.which("cc") is None, reason="no C compiler (cc): the accelerator of this test cannot be built"
+)
+def test_an_accelerators_process_starts_from_what_is_installed(package: Path, debian: Path) -> None:
+    install(debian, package)
+    delegate = ROOT / "tests" / "vision" / "delegates" / "delegate.c"
+    built = ["cc", "-shared", "-fPIC", "-pthread", "-DBEHAVIOUR=0", '-DTRIGGER="/none"']
+    assert run(*built, "-o", debian / "tmp/delegate.so", delegate).returncode == 0
+    done = inside(debian, "python3", "-I", "-c", _ACCELERATED)
+    assert done.stdout.strip() == "accelerator", done.stderr
+
+
+_ACCELERATED = """
+import sys
+sys.path.insert(0, "/usr/lib/overt")
+from pathlib import Path
+from overt.vision import models
+folder = Path("/usr/share/overt/models")
+print(models.load(folder, models.choose(folder), 1, "/tmp/delegate.so").detector.engine)
+"""
 
 
 @pytest.mark.slow
@@ -185,3 +246,19 @@ def test_its_bill_of_materials_names_every_part_with_its_digest(package: Path) -
     for part in parts.values():
         assert len(part["hashes"][0]["content"]) == 64
         assert part["version"]
+
+
+@pytest.mark.slow
+def test_its_bill_of_materials_is_what_cyclonedx_says_one_is(package: Path) -> None:
+    """By the standard's own schema, as its Python library carries it."""
+    (wheel,) = fetched("cyclonedx")
+    with zipfile.ZipFile(wheel) as archive:
+        schemas = {name: json.loads(archive.read(f"{SCHEMAS}/{name}")) for name in SCHEMA_FILES}
+    base = schemas[SCHEMA_FILES[0]]["$id"].rpartition("/")[0]
+    known = Registry().with_resources(
+        (f"{base}/{name}", Resource.from_contents(schema)) for name, schema in schemas.items()
+    )
+    judge = Draft7Validator(schemas[SCHEMA_FILES[0]], registry=known, format_checker=Draft7Validator.FORMAT_CHECKER)
+    bill = json.loads(package.with_suffix(".cdx.json").read_text())
+    assert [error.message for error in judge.iter_errors(bill)] == []
+    assert [*judge.iter_errors({**bill, "components": [{"name": "no type"}]})], "and it finds what is wrong"

@@ -71,7 +71,8 @@ class Picamera2:
             stream["size"] = tuple(side - side % 2 for side in stream["size"])
         return {**streams, "buffer_count": buffer_count, "controls": controls, "queue": queue, "sensor": sensor}
 
-    def configure(self, config: dict[str, Any]) -> None:
+    def configure(self, camera_config: dict[str, Any]) -> None:
+        config = camera_config
         for name in ("main", "lores"):
             stream = {**config[name], **self.adjusted.get(name, {})}
             width = stream["size"][0]

@@ -45,6 +45,24 @@ def test_a_python_that_cannot_make_environments_is_told_what_to_install(
     assert not (tmp_path / ".venv").exists()
 
 
+def test_only_where_the_system_has_picamera2_does_the_environment_see_the_systems_packages(
+    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = tmp_path / "asked"
+    python = tmp_path / "python3"
+    python.write_text(f'#!/bin/sh\necho "$@" >> {asked}\nexit 1\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    assert bootstrap.main(["run"]) == 3
+    (tmp_path / "system").mkdir()
+    (tmp_path / "system" / "picamera2.py").touch()
+    monkeypatch.syspath_prepend(tmp_path / "system")
+    assert bootstrap.main(["run"]) == 3
+    without, with_it = asked.read_text().splitlines()
+    assert "--system-site-packages" not in without
+    assert "--system-site-packages" in with_it
+
+
 @pytest.mark.slow
 def test_a_package_that_cannot_be_had_is_one_clear_error_and_the_next_try_starts_over(
     bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]

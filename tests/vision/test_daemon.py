@@ -183,7 +183,7 @@ def test_footage_that_ends_is_reported_and_the_daemon_goes_on(
 @needs_models
 @pytest.mark.parametrize(
     ("source", "words"),
-    [("v4l2:/dev/null-camera", "is it plugged in?"), ("picamera2", "picamera2 is not installed")],
+    [("v4l2:/dev/null-camera", "is it plugged in?"), ("picamera2", "picamera2 cannot be loaded")],
 )
 def test_p10_a_camera_that_is_not_there_is_a_doubt_that_says_so_and_the_daemon_waits_for_it(
     source: str, words: str, warden: WardenSimulator, vision: Starter

@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -61,6 +62,24 @@ def test_without_a_camera_the_error_says_where_to_look(camera: PiCamera, monkeyp
     monkeypatch.setattr(picamera2.Picamera2, "cameras", ())
     with pytest.raises(SourceUnavailable, match="ribbon cable"):
         camera.check()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("raise ValueError('numpy.dtype size changed')", "for another NumPy than .* the package for Debian 13"),
+        ("import no_such_part", "No module named 'no_such_part'.*: on Raspberry Pi OS, apt install"),
+    ],
+)
+def test_a_picamera2_that_cannot_be_loaded_is_told_by_its_cause(
+    text: str, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The first is Raspberry Pi OS 12, whose parts of it are built for NumPy 1."""
+    (tmp_path / "picamera2.py").write_text(text)
+    monkeypatch.delitem(sys.modules, "picamera2", raising=False)
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(SourceUnavailable, match=said):
+        PiCamera(SIZE).check()
 
 
 def test_a_camera_on_usb_is_not_taken_for_one_on_the_ribbon_cable(

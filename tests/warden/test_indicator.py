@@ -1,19 +1,23 @@
-"""The lamp and the lid's switch on real GPIO lines: libgpiod over the kernel's own simulator of a chip (gpio-sim).
+"""The lamp and the lid's switch on GPIO lines: over a simulator of libgpiod, and over the kernel's own of a chip.
 
-A thread stands in for the wiring: the read-back line follows the lamp's line, or does not. Needs root and a kernel
-with gpio-sim (CONFIG_GPIO_SIM); Debian's own kernels are built without it.
+The second is gpio-sim: it needs root and CONFIG_GPIO_SIM, which Debian's own kernels are built without. There a thread
+stands in for the wiring: the read-back line follows the lamp's line, or does not.
 """
 
 import contextlib
+import inspect
 import os
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from overt.warden import indicator
 from overt.warden.devices import DeviceError
 from overt.warden.indicator import GpioIndicator, Reopened
 from overt.warden.lamp import Lamp
@@ -23,12 +27,59 @@ CONFIG = Path("/sys/kernel/config/gpio-sim")
 LABEL, LAMP, READ_BACK, SWITCH = "overt-test", 17, 27, 22
 PATIENCE_S = 20.0
 
-pytest.importorskip("gpiod")
-pytestmark = pytest.mark.slow
+gpiod = pytest.importorskip("gpiod")
+from tests.simulators import gpiod as simulator  # noqa: E402 - has libgpiod's own settings
+from tests.simulators.faithful import differences  # noqa: E402 - after what may be skipped
 
 
-class Chip:
-    """A simulated chip, and what is wired to it."""
+class Wired(Protocol):
+    """A chip, and what is wired to it."""
+
+    def __init__(self, name: str) -> None:
+        """Plug it in, by a name of its own."""
+
+    @property
+    def device(self) -> Path:
+        """Its device's file."""
+
+    def lamp(self) -> bool:
+        """Whether the lamp's line is high."""
+
+    def pull(self, line: int, high: bool) -> None:
+        """Pull a line up or down."""
+
+    def cut(self) -> None:
+        """Cut the wire between the lamp and its read-back."""
+
+    def remove(self) -> None:
+        """Unplug it."""
+
+
+class SimulatedChip:
+    """One that is only here."""
+
+    folder: Path
+
+    def __init__(self, name: str) -> None:
+        self.device = self.folder / f"gpiochip-{name}"
+        self._board = simulator.Board(self.device, LABEL, 32)
+        self._board.wires[READ_BACK] = LAMP
+
+    def lamp(self) -> bool:
+        return self._board.level(LAMP)
+
+    def pull(self, line: int, high: bool) -> None:
+        self._board.pulled[line] = high
+
+    def cut(self) -> None:
+        self._board.wires.clear()
+
+    def remove(self) -> None:
+        self._board.unplug()
+
+
+class KernelChip:
+    """One of gpio-sim's."""
 
     def __init__(self, name: str) -> None:
         self._folder = CONFIG / name
@@ -83,29 +134,38 @@ def settles(holds: Callable[[], object]) -> bool:
     return True
 
 
-@pytest.fixture
-def chip() -> Iterator[Chip]:
+@pytest.fixture(params=[SimulatedChip, pytest.param(KernelChip, marks=pytest.mark.slow)])
+def chip(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Wired]:
+    if request.param is SimulatedChip:
+        monkeypatch.setattr(indicator, "DEVICES", tmp_path)
+        monkeypatch.setattr(SimulatedChip, "folder", tmp_path, raising=False)
+        monkeypatch.setitem(sys.modules, "gpiod", simulator)
+    else:
+        gpio_sim_needed()
+    made: Wired = request.param(f"overt-{os.getpid()}")
+    yield made
+    made.remove()
+
+
+def gpio_sim_needed() -> None:
     if not CONFIG.exists():
         with contextlib.suppress(OSError):
             subprocess.run(["modprobe", "gpio-sim"], check=False, capture_output=True)
     if not CONFIG.exists() or os.geteuid() != 0:
         pytest.skip("no gpio-sim in this kernel (or not root): the lamp's lines cannot be tried here")
-    made = Chip(f"overt-{os.getpid()}")
-    yield made
-    made.remove()
 
 
-def test_the_lamp_lights_and_darkens_and_the_reading_follows(chip: Chip) -> None:
-    indicator = GpioIndicator(LABEL, LAMP, READ_BACK)
+def test_the_lamp_lights_and_darkens_and_the_reading_follows(chip: Wired) -> None:
+    light = GpioIndicator(LABEL, LAMP, READ_BACK)
     for lit in (False, True, False, True):
-        indicator.show(lit)
+        light.show(lit)
         assert chip.lamp() is lit
-        assert settles(lambda lit=lit: indicator.is_lit() is lit)  # type: ignore[misc]  # bound at once
-    indicator.close()
+        assert settles(lambda lit=lit: light.is_lit() is lit)  # type: ignore[misc]  # bound at once
+    light.close()
     assert not chip.lamp(), "let go of, it is dark"
 
 
-def test_a_lamp_that_is_broken_or_whose_wire_is_stuck_never_counts_as_lit(chip: Chip) -> None:
+def test_a_lamp_that_is_broken_or_whose_wire_is_stuck_never_counts_as_lit(chip: Wired) -> None:
     lamp = Lamp(GpioIndicator(LABEL, LAMP, READ_BACK))
     lamp.show(False)
     chip.cut()
@@ -120,7 +180,7 @@ def test_a_lamp_that_is_broken_or_whose_wire_is_stuck_never_counts_as_lit(chip: 
     assert not chip.lamp()
 
 
-def test_lines_that_somebody_else_holds_are_a_plain_error(chip: Chip) -> None:
+def test_lines_that_somebody_else_holds_are_a_plain_error(chip: Wired) -> None:
     assert chip.device.exists()
     first = GpioIndicator(LABEL, LAMP, READ_BACK)
     with pytest.raises(DeviceError, match="cannot use lines 17 and 27 of overt-test"):
@@ -129,11 +189,11 @@ def test_lines_that_somebody_else_holds_are_a_plain_error(chip: Chip) -> None:
     GpioIndicator(LABEL, LAMP, READ_BACK).close()
 
 
-def test_a_chip_that_is_not_there_yet_is_found_when_it_comes(chip: Chip) -> None:
+def test_a_chip_that_is_not_there_yet_is_found_when_it_comes(chip: Wired) -> None:
     chip.remove()
     lamp = Reopened(lambda: GpioIndicator(LABEL, LAMP, READ_BACK), retry_s=0.05)
     assert lamp.is_lit() is None
-    again = Chip(f"overt-again-{os.getpid()}")
+    again = type(chip)(f"overt-again-{os.getpid()}")
     try:
         assert settles(lambda: lamp.is_lit() is False)
         lamp.show(True)
@@ -143,7 +203,7 @@ def test_a_chip_that_is_not_there_yet_is_found_when_it_comes(chip: Chip) -> None
         again.remove()
 
 
-def test_a_lid_is_closed_while_its_switch_is_pressed_and_open_when_its_wire_is_cut(chip: Chip) -> None:
+def test_a_lid_is_closed_while_its_switch_is_pressed_and_open_when_its_wire_is_cut(chip: Wired) -> None:
     lid = GpioLid(LABEL, SWITCH)
     assert lid.is_closed() is False, "nothing presses it, and the board pulls it up"
     chip.pull(SWITCH, False)
@@ -155,10 +215,33 @@ def test_a_lid_is_closed_while_its_switch_is_pressed_and_open_when_its_wire_is_c
     lid.close()
 
 
-def test_a_lid_whose_chip_goes_cannot_be_read(chip: Chip) -> None:
+def test_a_lid_whose_chip_goes_cannot_be_read(chip: Wired) -> None:
     lid = GpioLid(LABEL, SWITCH)
     assert lid.is_closed() is not None
     lid.close()
     chip.remove()
     lid._next_try_s = 0.0
     assert lid.is_closed() is None
+
+
+def test_a_lamp_whose_chip_goes_is_not_lit_and_is_lit_again_when_it_is_back(chip: Wired) -> None:
+    if isinstance(chip, KernelChip):
+        pytest.skip("gpio-sim does not let a chip go whose lines are held")
+    lamp = Reopened(lambda: GpioIndicator(LABEL, LAMP, READ_BACK), retry_s=0.05)
+    lamp.show(True)
+    assert lamp.is_lit() is True
+    chip.remove()
+    assert lamp.is_lit() is None
+    again = type(chip)("again")
+    assert settles(lambda: lamp.is_lit() is False), "dark until it is told anew"
+    lamp.show(True)
+    assert lamp.is_lit() is True
+    lamp.close()
+    again.remove()
+
+
+def test_the_simulator_has_the_signatures_of_libgpiod() -> None:
+    assert differences(simulator.Chip, gpiod.Chip) == []
+    assert differences(simulator.LineRequest, gpiod.LineRequest, made_by_users=False) == []
+    takes, really = (list(inspect.signature(one.request_lines).parameters) for one in (simulator, gpiod))
+    assert takes == [name for name in really if name in takes]

@@ -134,6 +134,7 @@ class Artefact(Value, frozen=True, kw_only=True):
         shortened: Whether directions that the network never uses are left out of its templates.
         dense_integers: Whether dense layers compute in 8-bit integers, with scales found anew for every row.
         sha256: Of the file.
+        answer: What it gives for the picture of `pattern`, so that a unit can tell whether it computes as it should.
         notes: Where its figures come from, and what to know.
     """
 
@@ -151,6 +152,7 @@ class Artefact(Value, frozen=True, kw_only=True):
     shortened: bool = False
     dense_integers: bool = False
     sha256: Digest
+    answer: Annotated[tuple[float, ...], Meta(max_length=512)] = ()
     notes: Text
 
     def check(self, content: bytes | memoryview) -> None:

@@ -11,7 +11,6 @@ import contextlib
 import select
 import socket
 import subprocess
-import sys
 from collections.abc import Mapping
 from typing import Final
 
@@ -20,6 +19,8 @@ import numpy as np
 from overt.protocol.vocabulary import Engine
 from overt.recognition.arrays import Bytes, Floats
 from overt.recognition.engine import Detector
+from overt.recognition.pattern import pattern
+from overt.runtime.children import command_of
 from overt.runtime.log import event
 from overt.runtime.memory import MemoryUnsafe, SecretFile, wipe
 
@@ -88,7 +89,7 @@ class Worker:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_CLOEXEC)
         model = int(model_path.rpartition("/")[2])
         shared = (model, theirs.fileno(), self._memory.descriptor)
-        command = [sys.executable, "-m", _WORKER, library, *map(str, shared)]
+        command = command_of(_WORKER, library, *map(str, shared))
         try:
             with theirs:
                 self._process = subprocess.Popen(
@@ -170,12 +171,12 @@ class Accelerated:
         """
         self._cpu = cpu
         self._worker: Worker | None = None
-        pattern = _pattern(cpu.size)
-        expected = cpu.detect(pattern)
+        picture = pattern(cpu.size)
+        expected = cpu.detect(picture)
         try:
-            layout = Layout(pattern.shape, {name: output.shape for name, output in expected.items()})
+            layout = Layout(picture.shape, {name: output.shape for name, output in expected.items()})
             self._worker = Worker(model_path, library, layout)
-            disagreement = disagrees(expected, self._worker.detect(pattern))
+            disagreement = disagrees(expected, self._worker.detect(picture))
             if disagreement is not None:
                 raise AcceleratorLost(f"expected what the processor computes, found something else in {disagreement}")
         except AcceleratorLost as error:
@@ -225,11 +226,3 @@ def disagrees(expected: Mapping[str, Floats], found: Mapping[str, Floats]) -> st
         if not apart <= AGREE * max(1.0, float(np.abs(output).max(initial=0.0))):  # not a number is no agreement
             return name
     return None
-
-
-def _pattern(size: tuple[int, int]) -> Bytes:
-    """Return a picture with something of everything in it, and nobody."""
-    width, height = size
-    y, x = np.mgrid[0:height, 0:width]
-    waves = [127 + 120 * np.sin(x / (5.0 + 3 * c) + y / (11.0 - 2 * c)) for c in range(3)]
-    return np.stack(waves, axis=-1).astype(np.uint8)

@@ -13,6 +13,7 @@ from overt.runtime import log
 from overt.warden.devices import DeviceError, Indicator
 
 RETRY_S: Final = 1.0
+DEVICES: Final = Path("/dev")
 
 
 def find_chip(gpiod: Any, label: str) -> Path:  # noqa: ANN401 - the package has no types
@@ -22,7 +23,7 @@ def find_chip(gpiod: Any, label: str) -> Path:  # noqa: ANN401 - the package has
         DeviceError: There is none.
         OSError: A chip cannot be opened.
     """
-    for path in sorted(Path("/dev").glob("gpiochip*")):
+    for path in sorted(DEVICES.glob("gpiochip*")):
         with gpiod.Chip(str(path)) as chip:
             if chip.get_info().label == label:
                 return path

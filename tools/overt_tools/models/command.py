@@ -4,6 +4,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         epilog="example:\n  overt-tools models verify --models build/models",
     )
     comparing.set_defaults(handler=_verify)
+    asking = commands.add_parser(
+        "answers",
+        help="compute what units compare themselves with",
+        description="Have every built network look at a picture of nobody, and print what it gives, as the catalogue "
+        "has it. Exit code 1 if that is far from what the catalogue has.",
+        epilog="example:\n  overt-tools models answers --models build/models",
+    )
+    asking.set_defaults(handler=_answers)
     showing = commands.add_parser(
         "show",
         help="list what the catalogue names",
@@ -55,13 +64,14 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         epilog="example:\n  overt-tools models show --json",
     )
     showing.set_defaults(handler=_show)
-    for command in (making, comparing, showing):
+    for command in (making, comparing, asking, showing):
         command.add_argument("--catalogue", type=Path, default=DEFAULT_CATALOGUE, help="default: %(default)s")
         command.add_argument("--json", action="store_true", help="print one JSON object")
     for command in (making, comparing):
         command.add_argument("--cache", type=Path, default=DEFAULT_CACHE, help="kept downloads (default: %(default)s)")
     making.add_argument("--out", type=Path, default=DEFAULT_OUT, help="where the files go (default: %(default)s)")
-    comparing.add_argument("--models", type=Path, default=DEFAULT_OUT, help="built files (default: %(default)s)")
+    for command in (comparing, asking):
+        command.add_argument("--models", type=Path, default=DEFAULT_OUT, help="built files (default: %(default)s)")
 
 
 def _guarded(work: Callable[[], int]) -> int:
@@ -139,6 +149,25 @@ def _compare(arguments: argparse.Namespace) -> int:
                 f"on {d.inputs} pictures, {d.real} real  {'ok' if d.within else 'TOO FAR'}"
             )
     return OK if all(d.within for d in differences) else NEGATIVE
+
+
+def _answers(arguments: argparse.Namespace) -> int:
+    return _guarded(lambda: _print_answers(arguments))
+
+
+def _print_answers(arguments: argparse.Namespace) -> int:
+    from .answers import answers  # noqa: PLC0415 - loads NumPy and the engine, as above
+
+    catalogue, _ = load_catalogue(arguments.catalogue)
+    found = answers(catalogue, arguments.models)
+    if arguments.json:
+        rows = {one.artefact: {"answer": one.numbers, "within": one.within} for one in found}
+        print(json.dumps({"artefacts": rows, "within": all(one.within for one in found)}))
+    else:
+        for one in found:
+            state = f"{one.apart:.1e} from the catalogue's" if isfinite(one.apart) else "the catalogue has none"
+            print(f"# {one.artefact}: {state}\nanswer = {list(one.numbers)}")
+    return OK if all(one.within for one in found) else NEGATIVE
 
 
 def _show(arguments: argparse.Namespace) -> int:

@@ -33,10 +33,16 @@ def add_parser(subparsers: "argparse._SubParsersAction[Parser]") -> None:
         "build",
         help="make overt-camera_VERSION_ARCH.deb and its bill of materials",
         description="Fetch the pinned wheels for the unit's machine, lay everything out, write the package and, beside "
-        "it, its bill of materials (CycloneDX). The same sources give the same bytes. For Debian 12.",
-        epilog="example:\n  overt-tools package build --arch arm64 --out build/package",
+        "it, its bill of materials (CycloneDX). The same sources give the same bytes.",
+        epilog="example:\n  overt-tools package build --arch arm64 --debian 13 --out build/package",
     )
     building.add_argument("--arch", choices=["amd64", "arm64"], default="arm64", help="default: %(default)s")
+    building.add_argument(
+        "--debian",
+        choices=["12", "13"],
+        default="12",
+        help="release that it is for; Raspberry Pi OS counts likewise (default: %(default)s)",
+    )
     building.add_argument("--out", type=Path, default=Path("build/package"), help="folder (default: %(default)s)")
     building.add_argument(
         "--models", type=Path, default=Path("build/models"), help="built models (default: %(default)s)"
@@ -85,17 +91,19 @@ def build(arguments: argparse.Namespace) -> tuple[Path, Path]:
 
     catalogue = cat.parse((arguments.models / cat.FILE_NAME).read_bytes())
     chosen = catalogue.find_set(arguments.model_set)
-    _say(f"fetching the Python packages for {arguments.arch}")
-    found = wheels.fetch_wheels(_ROOT / _PINS, arguments.arch, arguments.cache / arguments.arch)
+    release = deb.RELEASES[arguments.debian]
+    _say(f"fetching the Python packages for {arguments.arch}, Python {release.python}")
+    cache = arguments.cache / f"{arguments.arch}-{release.python}"
+    found = wheels.fetch_wheels(_ROOT / _PINS, arguments.arch, release.python, cache)
     with tempfile.TemporaryDirectory(prefix="overt-package-") as folder:
         root = Path(folder) / "root"
         root.mkdir()
         _say(f"laying out {len(found)} packages, the firmware and the model set {chosen.name}")
         tree.lay_out(_ROOT, found, arguments.models, chosen, root)
-        bill = sbom.bill(arguments.arch, found, catalogue, list(chosen.artefacts))
+        bill = sbom.bill(arguments.arch, release.version, found, catalogue, list(chosen.artefacts))
         (root / tree.DOCUMENTS / "sbom.cdx.json").write_bytes(bill)
         _say("writing the package")
-        package = deb.make(root, _ROOT, arguments.arch, arguments.out, _epoch())
+        package = deb.make(root, _ROOT, arguments.arch, release, arguments.out, _epoch())
     beside = package.with_suffix(".cdx.json")
     write_atomically(beside, bill, mode=0o644)
     return package, beside

@@ -4,7 +4,9 @@ import hashlib
 import os
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from overt import __version__
 
@@ -14,15 +16,14 @@ from .wheels import Arch, files_of
 
 NAME = "overt-camera"
 SCRIPTS = ("postinst", "prerm", "postrm")
-_DEPENDS = "python3 (>= 3.11), python3 (<< 3.12), systemd (>= 252), udev, libgomp1"
+_DEPENDS = "python3 (>= {python}), python3 (<< {next}), systemd (>= 252), udev, libgomp1"
 _CONTROL = """Package: {name}
 Version: {version}
 Architecture: {arch}
 Maintainer: The Overt authors <overt@overt.invalid>
 Installed-Size: {size}
 Depends: {depends}
-Recommends: python3-picamera2
-Section: misc
+{recommends}Section: misc
 Priority: optional
 Description: camera for overt, lawful, time-limited face recognition
  Finds and compares faces on the device against one authorised watchlist, and
@@ -31,13 +32,48 @@ Description: camera for overt, lawful, time-limited face recognition
 """
 
 
-def make(root: Path, repository: Path, arch: Arch, out: Path, epoch: int) -> Path:
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A release of Debian that a package is for.
+
+    Attributes:
+        python: its version of Python, which the package's own libraries are built for, and which it depends on.
+        suffix: of the package's version, so that one for the next release is newer.
+        recommends: what of the system's own packages goes with it.
+    """
+
+    python: str
+    suffix: str
+    recommends: str
+
+    @property
+    def version(self) -> str:
+        """Of the package."""
+        return f"{__version__}{self.suffix}"
+
+    @property
+    def depends(self) -> str:
+        """What it cannot be without: this Python, and no later one."""
+        major, minor = self.python.split(".")
+        return _DEPENDS.format(python=self.python, next=f"{major}.{int(minor) + 1}")
+
+
+RELEASES: Final[dict[str, Release]] = {
+    # Raspberry Pi OS 12 builds picamera2's parts for NumPy 1, and they cannot be loaded beside the package's own.
+    "12": Release("3.11", "", ""),
+    "13": Release("3.13", "+deb13", "Recommends: python3-picamera2\n"),
+}
+"""By their number."""
+
+
+def make(root: Path, repository: Path, arch: Arch, release: Release, out: Path, epoch: int) -> Path:
     """Add the control files to a laid-out tree, and write the package.
 
     Args:
         root: from `tree.lay_out`.
         repository: what the maintainer scripts are taken from.
         arch: of the package.
+        release: of Debian that it is for.
         out: folder for it.
         epoch: Unix time that every file in it gets.
 
@@ -54,7 +90,9 @@ def make(root: Path, repository: Path, arch: Arch, out: Path, epoch: int) -> Pat
     control = root / "DEBIAN"
     control.mkdir()
     size = sum(path.stat().st_size for path in files) // 1024
-    text = _CONTROL.format(name=NAME, version=__version__, arch=arch, size=size, depends=_DEPENDS)
+    text = _CONTROL.format(
+        name=NAME, version=release.version, arch=arch, size=size, depends=release.depends, recommends=release.recommends
+    )
     (control / "control").write_text(text, encoding="utf-8")
     (control / "conffiles").write_text("/etc/overt/camera.conf\n", encoding="utf-8")
     sums = [f"{hashlib.md5(p.read_bytes(), usedforsecurity=False).hexdigest()}  {p.relative_to(root)}\n" for p in files]
@@ -65,7 +103,7 @@ def make(root: Path, repository: Path, arch: Arch, out: Path, epoch: int) -> Pat
         (control / name).chmod(0o755)
     _settle(root, epoch)
     out.mkdir(parents=True, exist_ok=True)
-    package = out / f"{NAME}_{__version__}_{arch}.deb"
+    package = out / f"{NAME}_{release.version}_{arch}.deb"
     command = ["dpkg-deb", "--root-owner-group", "-Zzstd", "-z9", "--threads-max=1", "--build", str(root), str(package)]
     environment = {**os.environ, "SOURCE_DATE_EPOCH": str(epoch), "LC_ALL": "C.UTF-8"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)

@@ -3,8 +3,8 @@
 import json
 import uuid
 from typing import Any
+from urllib.parse import quote
 
-from overt import __version__
 from overt.recognition.catalogue import Artefact, Catalogue
 
 from .wheels import Arch, Wheel
@@ -12,19 +12,20 @@ from .wheels import Arch, Wheel
 _SPACE = uuid.uuid5(uuid.NAMESPACE_URL, "https://overt.invalid/sbom")
 
 
-def bill(arch: Arch, wheels: list[Wheel], catalogue: Catalogue, artefacts: list[Artefact]) -> bytes:
+def bill(arch: Arch, version: str, wheels: list[Wheel], catalogue: Catalogue, artefacts: list[Artefact]) -> bytes:
     """Return the bill of materials: the same bytes for the same parts.
 
     Args:
         arch: of the package.
+        version: likewise.
         wheels: Python packages in it.
         catalogue: of the models.
         artefacts: the model files in it.
     """
     parts = [_library(wheel) for wheel in wheels] + [_model(catalogue, artefact) for artefact in artefacts]
     parts.sort(key=lambda part: str(part["bom-ref"]))
-    serial = uuid.uuid5(_SPACE, json.dumps([arch, __version__, parts], sort_keys=True))
-    root = f"pkg:deb/overt/overt-camera@{__version__}?arch={arch}"
+    serial = uuid.uuid5(_SPACE, json.dumps([arch, version, parts], sort_keys=True))
+    root = f"pkg:deb/overt/overt-camera@{quote(version)}?arch={arch}"
     document = {
         "$schema": "http://cyclonedx.org/schema/bom-1.6.schema.json",
         "bomFormat": "CycloneDX",
@@ -36,7 +37,7 @@ def bill(arch: Arch, wheels: list[Wheel], catalogue: Catalogue, artefacts: list[
                 "type": "firmware",
                 "bom-ref": root,
                 "name": "overt-camera",
-                "version": __version__,
+                "version": version,
                 "purl": root,
                 "licenses": [{"license": {"id": "Apache-2.0"}}],
             }

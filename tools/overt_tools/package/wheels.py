@@ -15,8 +15,7 @@ from .errors import PackageError, Unavailable
 
 Arch = Literal["amd64", "arm64"]
 MACHINES: dict[Arch, str] = {"amd64": "x86_64", "arm64": "aarch64"}
-GLIBC = range(36, 16, -1)  # of manylinux tags: Debian 12 has 2.36, and takes what was built for an older one
-PYTHON = "3.11"  # of Debian 12
+GLIBC = range(36, 16, -1)  # of manylinux tags: Debian 12 has 2.36, 13 a later one, and both take older ones
 _TIMEOUT_S = 600.0
 _MAX_MEMBER = 512 * 1024 * 1024
 _UNWANTED = re.compile(r"(^|/)(__pycache__|tests?)/|\.(pyi|pyc|c|h|hpp|pxd|pyx)$|\.data/(scripts|headers|data)/")
@@ -41,17 +40,70 @@ class Wheel:
     sha256: str
 
 
-def fetch_wheels(pins: Path, arch: Arch, folder: Path) -> list[Wheel]:
+def fetch_wheels(pins: Path, arch: Arch, python: str, folder: Path) -> list[Wheel]:
     """Fetch every package of a pinned list for a machine; each is checked by its hash.
 
     Args:
-        pins: names, versions and hashes.
+        pins: names, versions, hashes, and markers of what they are for.
         arch: Debian's name of the machine.
-        folder: where wheels are kept from one time to the next.
+        python: version of Python there, as 3.11.
+        folder: where wheels are kept from one time to the next, those of one machine and Python in each.
 
     Raises:
         Unavailable: one cannot be had, or is not what is pinned.
+        PackageError: the list cannot be read.
     """
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = for_machine(pins.read_text(encoding="utf-8"), arch, python)
+    wanted = folder / "wanted.txt"
+    wanted.write_text(chosen, encoding="utf-8")
+    _download(wanted, pins, arch, python, folder)
+    pinned = set(re.findall(r"--hash=sha256:([0-9a-f]{64})", chosen))
+    wheels = [wheel for path in sorted(folder.glob("*.whl")) if (wheel := _read(path)).sha256 in pinned]
+    if not wheels:
+        raise Unavailable(f"expected wheels in {folder}, found none that {pins} names")
+    return wheels
+
+
+def for_machine(pins: str, arch: Arch, python: str) -> str:
+    """Return what of a pinned list a machine needs. pip heeds the markers for the Python that it runs in itself.
+
+    Args:
+        pins: the list, with markers.
+        arch: Debian's name of the machine.
+        python: version of Python there, as 3.11.
+
+    Returns:
+        The list, without markers.
+
+    Raises:
+        PackageError: it cannot be read.
+    """
+    from packaging.requirements import InvalidRequirement, Requirement  # noqa: PLC0415 - only a real build needs it
+
+    there = {
+        "python_version": python,
+        "python_full_version": f"{python}.0",
+        "implementation_name": "cpython",
+        "platform_python_implementation": "CPython",
+        "platform_system": "Linux",
+        "platform_machine": MACHINES[arch],
+        "sys_platform": "linux",
+        "os_name": "posix",
+    }
+    chosen = []
+    for entry in pins.replace("\\\n", " ").splitlines():
+        text, *hashes = re.split(r"\s+(?=--hash=)", entry.strip())
+        try:
+            requirement = Requirement(text)
+        except InvalidRequirement as error:
+            raise PackageError(f"expected a pinned package, found {text!r}") from error
+        if requirement.marker is None or requirement.marker.evaluate(there):
+            chosen.append(" ".join([f"{requirement.name}{requirement.specifier}", *hashes]) + "\n")
+    return "".join(chosen)
+
+
+def _download(wanted: Path, pins: Path, arch: Arch, python: str, folder: Path) -> None:
     machine = MACHINES[arch]
     tags = [f"manylinux_2_{minor}_{machine}" for minor in GLIBC] + [f"manylinux2014_{machine}"]
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-input"]
@@ -62,13 +114,12 @@ def fetch_wheels(pins: Path, arch: Arch, folder: Path) -> list[Wheel]:
         "--implementation",
         "cp",
         "--python-version",
-        PYTHON,
+        python,
     ]
     command += [part for tag in tags for part in ("--platform", tag)]
-    folder.mkdir(parents=True, exist_ok=True)
     try:
         done = subprocess.run(
-            [*command, "--dest", str(folder), "--requirement", str(pins)],
+            [*command, "--dest", str(folder), "--requirement", str(wanted)],
             capture_output=True,
             text=True,
             timeout=_TIMEOUT_S,
@@ -79,15 +130,6 @@ def fetch_wheels(pins: Path, arch: Arch, folder: Path) -> list[Wheel]:
     if done.returncode:
         lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no word why"]
         raise Unavailable(f"expected the wheels of {pins} for {arch}, cannot fetch them: {lines[-1].strip()}")
-    pinned = _pinned(pins.read_text(encoding="utf-8"))
-    wheels = [wheel for path in sorted(folder.glob("*.whl")) if (wheel := _read(path)).sha256 in pinned]
-    if not wheels:
-        raise Unavailable(f"expected wheels in {folder}, found none that {pins} names")
-    return wheels
-
-
-def _pinned(text: str) -> set[str]:
-    return set(re.findall(r"--hash=sha256:([0-9a-f]{64})", text))
 
 
 def _read(path: Path) -> Wheel:

@@ -214,9 +214,13 @@ def _first(library: Any) -> int:  # noqa: ANN401 - the picamera2 module
 def _picamera2() -> Any:  # noqa: ANN401 - the picamera2 module
     try:
         import picamera2  # noqa: PLC0415 - only on a Raspberry Pi, from the system's packages
-    except (ImportError, ValueError) as error:  # the latter: built for another NumPy than the environment's
+    except ValueError as error:
         raise SourceUnavailable(
-            "picamera2 is not installed: on Raspberry Pi OS, apt install python3-picamera2 and give the virtual "
-            "environment the system's site packages"
+            f"picamera2 is installed for another NumPy than {np.__version__} ({_reason(error)}): a camera module needs "
+            "Raspberry Pi OS 13 and the package for Debian 13"
+        ) from error
+    except ImportError as error:
+        raise SourceUnavailable(
+            f"picamera2 cannot be loaded ({_reason(error)}): on Raspberry Pi OS, apt install python3-picamera2"
         ) from error
     return picamera2
