@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 import zipfile
@@ -123,6 +124,14 @@ def test_it_installs_cleanly_and_works_without_anything_from_outside(package: Pa
     units = [f"overt-{name}.service" for name in ("warden", "vision", "console@ttyGS0", "network")]
     loaded = inside(debian, "systemd-analyze", "verify", "overt-warden.socket", *units)
     assert "Unknown" not in loaded.stderr, "every setting is known to this systemd"
+    named = {path for unit in (debian / "usr/lib/systemd/system").glob("overt-*") for path in named_documents(unit)}
+    assert named, "such as how a network camera is let in"
+    assert all((debian / path.lstrip("/")).is_file() for path in named)
+
+
+def named_documents(unit: Path) -> list[str]:
+    """The documents on the unit's own disk to which a unit file sends its reader."""
+    return re.findall(r"/usr/share/doc/[\w./-]+\w", unit.read_text())
 
 
 @pytest.mark.slow

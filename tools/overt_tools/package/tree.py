@@ -27,6 +27,7 @@ _PLACES = {
     "overt.sysusers": "usr/lib/sysusers.d/overt.conf",
     "overt.tmpfiles": "usr/lib/tmpfiles.d/overt.conf",
     "60-overt.rules": "usr/lib/udev/rules.d",
+    "network-camera.conf": DOCUMENTS,
 }
 _START = f"""#!/usr/bin/python3 -I
 import sys
