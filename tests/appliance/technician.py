@@ -32,7 +32,7 @@ class Technician:
 
     def unit(self, command: str, *words: str | Path) -> dict[str, Any]:
         """Type `overt-provision unit ...` and return what it says in JSON."""
-        said = type_in("overt-provision", "unit", command, *words[:1], *self._home, *words[1:], "--json")
+        said = type_in("overt-provision", "unit", command, *words, *self._home, "--json")
         found = json.loads(said)
         assert isinstance(found, dict)
         return found
