@@ -97,7 +97,14 @@ class Machine:
     def _start_tpm(self) -> None:
         """It ends with the machine that speaks to it."""
         (self.folder / "tpm").mkdir(exist_ok=True)
-        words = ["--tpmstate", f"dir={self.folder / 'tpm'}", "--ctrl", "type=unixio,path=tpm.socket", "--terminate", "--daemon"]
+        words = [
+            "--tpmstate",
+            f"dir={self.folder / 'tpm'}",
+            "--ctrl",
+            "type=unixio,path=tpm.socket",
+            "--terminate",
+            "--daemon",
+        ]
         subprocess.run(["swtpm", "socket", "--tpm2", *words], cwd=self.folder, check=True)
 
     def cut_power(self) -> None:
