@@ -108,6 +108,7 @@ def test_p3_on_a_machine_with_a_tpm_the_storage_key_is_nowhere_in_the_clear(imag
         shutil.rmtree(tmp_path / "tpm")  # the disk is in another machine now
         machine.power_on()
         machine.wait_until_told("seal.lost", START_S)
+        machine.wait_until_told("warden.ready", START_S, times=2)  # once to erase, and again with another key
         machine.wait_until_told("console.ready", START_S)
         found_again = technician.status()
         assert found_again["state"] != "recognising"
