@@ -1,5 +1,7 @@
 """The bench's arithmetic: samples, multiply-adds, faces found, passages."""
 
+import itertools
+
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -9,7 +11,7 @@ from overt_tools.bench.errors import BenchError
 from overt_tools.bench.finding import FoundBySize, Recognition, Tally, add_sizes, add_up
 from overt_tools.bench.graph import cost_of
 from overt_tools.bench.statistics import spread
-from overt_tools.bench.timing import measure
+from overt_tools.bench.timing import measure, measure_in_turns
 from overt_tools.bench.truth import Footage, Shown, assign, width_class
 from overt_tools.models.litert_file import Operation, Tensor, pack
 
@@ -39,6 +41,14 @@ def test_a_measurement_warms_up_and_takes_samples_until_its_time_is_over() -> No
     assert found.count == len(calls) - 3
     assert found.median == 1000.0  # one tick of a clock of seconds, in milliseconds
     assert found.deviation == 0
+
+
+def test_what_is_compared_takes_turns() -> None:
+    ticks, calls = itertools.count(), list[str]()
+    works = [lambda: calls.append("a"), lambda: calls.append("b")]
+    found = measure_in_turns(works, seconds=8, turns=2, clock=lambda: float(next(ticks)))
+    assert "".join(name for name, _ in itertools.groupby(calls)) == "abab"
+    assert [one.count for one in found] == [4, 4]
 
 
 def test_a_measurement_takes_the_least_number_of_samples_however_long_they_take() -> None:

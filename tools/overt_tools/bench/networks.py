@@ -1,5 +1,7 @@
 """`bench embed`: each network of the catalogue, its cost by its own file, and the rates it reaches."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -14,7 +16,7 @@ from .errors import BenchError
 from .graph import Cost, cost_of
 from .peak import Peak, measure_peak
 from .statistics import Spread
-from .timing import measure
+from .timing import measure_in_turns
 
 _SECONDS = 3.0
 
@@ -84,8 +86,19 @@ def digests(models: Path) -> dict[str, str]:
     return {artefact.name: artefact.sha256 for artefact in read_catalogue(models).artefact}
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A network that is ready to run, and one run of it."""
+
+    artefact: cat.Artefact
+    cost: Cost
+    size: tuple[int, int]
+    dimension: int
+    run: Callable[[], object]
+
+
 def measure_networks(models: Path, seconds: float = _SECONDS) -> Networks:
-    """Measure every model file of the catalogue.
+    """Measure every model file of the catalogue, in turns: they are compared with one another.
 
     Args:
         models: The folder of built models.
@@ -97,13 +110,15 @@ def measure_networks(models: Path, seconds: float = _SECONDS) -> Networks:
     catalogue = read_catalogue(models)
     used = {artefact.name for artefact in catalogue.find_set().artefacts}
     peak = measure_peak(min(1.0, seconds))
-    networks, refused = [], {}
+    loaded, refused = list[_Loaded](), {}
     for artefact in catalogue.artefact:
         content = _content(models, artefact)
         try:
-            networks.append(_measure(models, artefact, content, peak, seconds, used=artefact.name in used))
+            loaded.append(_load(models, artefact, content))
         except RecognitionError as error:
             refused[artefact.name] = str(error)
+    times = measure_in_turns([one.run for one in loaded], seconds=seconds)
+    networks = [_rates(one, peak, ms, used=one.artefact.name in used) for one, ms in zip(loaded, times, strict=True)]
     return Networks(peak, networks, refused)
 
 
@@ -118,27 +133,21 @@ def _content(models: Path, artefact: cat.Artefact) -> bytes:
     return content
 
 
-def _measure(
-    models: Path, artefact: cat.Artefact, content: bytes, peak: Peak, seconds: float, *, used: bool
-) -> Network:
+def _load(models: Path, artefact: cat.Artefact, content: bytes) -> _Loaded:
     cost, noise, path = cost_of(content), np.random.default_rng(7), str(models / artefact.file)
     if artefact.role == "detector":
         detector = LiteRtDetector(path)
-        size, dimension = detector.size, 0
+        size = detector.size
         picture = noise.integers(0, 256, (size[1], size[0], 3), np.uint8)
-        ms = measure(lambda: detector.detect(picture), seconds=seconds)
-    else:
-        embedder = LiteRtEmbedder(path)
-        size, dimension = (SIZE, SIZE), embedder.dimension
-        faces = noise.integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
-        out = np.empty((1, dimension), np.float32)
-        ms = measure(lambda: embedder.embed(faces, out), seconds=seconds)
-    return _rates(artefact, cost, peak, ms, size, dimension, used=used)
+        return _Loaded(artefact, cost, size, 0, lambda: detector.detect(picture))
+    embedder = LiteRtEmbedder(path)
+    faces = noise.integers(0, 256, (1, SIZE, SIZE, 3), np.uint8)
+    out = np.empty((1, embedder.dimension), np.float32)
+    return _Loaded(artefact, cost, (SIZE, SIZE), embedder.dimension, lambda: embedder.embed(faces, out))
 
 
-def _rates(
-    artefact: cat.Artefact, cost: Cost, peak: Peak, ms: Spread, size: tuple[int, int], dimension: int, *, used: bool
-) -> Network:
+def _rates(loaded: _Loaded, peak: Peak, ms: Spread, *, used: bool) -> Network:
+    artefact, cost = loaded.artefact, loaded.cost
     rate = cost.multiply_adds / ms.median / 1e6
     best = {"int8": peak.int8_gmac_s, "float32": peak.float_gmac_s, "float16": peak.float_gmac_s}.get(cost.kind)
     return Network(
@@ -146,8 +155,8 @@ def _rates(
         role=artefact.role,
         used=used,
         kind=cost.kind,
-        size=size,
-        dimension=dimension,
+        size=loaded.size,
+        dimension=loaded.dimension,
         multiply_adds=cost.multiply_adds,
         weight_bytes=cost.weight_bytes,
         activation_bytes=cost.activation_bytes,

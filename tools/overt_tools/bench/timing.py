@@ -1,7 +1,7 @@
 """Repeated timing of one piece of work, after a warm-up."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from .statistics import Spread, spread
 
@@ -28,6 +28,37 @@ def measure(
     Returns:
         Milliseconds.
     """
+    return spread(_samples(work, seconds, least, warm_up, clock))
+
+
+def measure_in_turns(
+    works: Sequence[Callable[[], object]],
+    *,
+    seconds: float,
+    turns: int = 10,
+    clock: Callable[[], float] = time.process_time,
+) -> list[Spread]:
+    """Time pieces of work that are to be compared: in turns, so that a core that slows down does so for all of them.
+
+    Args:
+        works: What to time.
+        seconds: For each, in all its turns.
+        turns: How often each has its turn, warmed up anew.
+        clock: See `measure`.
+
+    Returns:
+        Milliseconds of each.
+    """
+    samples: list[list[float]] = [[] for _ in works]
+    for _ in range(turns):
+        for work, taken in zip(works, samples, strict=True):
+            taken.extend(_samples(work, seconds / turns, 1, 2, clock))
+    return [spread(taken) for taken in samples]
+
+
+def _samples(
+    work: Callable[[], object], seconds: float, least: int, warm_up: int, clock: Callable[[], float]
+) -> list[float]:
     for _ in range(warm_up):
         work()
     samples: list[float] = []
@@ -36,4 +67,4 @@ def measure(
         began = clock()
         work()
         samples.append((clock() - began) * _MS)
-    return spread(samples)
+    return samples
