@@ -252,7 +252,8 @@ def _after(root: Path, settings: Settings) -> None:
     for name in ("emergency.service", "rescue.service"):
         _write(root / "etc/systemd/system" / name, _ANEW)
     _inside(root, "passwd", "-q", "-l", "root")
-    _inside(root, "systemctl", "-q", "enable", *(f"overt-console@{line}.service" for line in settings.cables))
+    for line in settings.cables:
+        _inside(root, "systemctl", "-q", "enable", f"overt-console@{line}.service")
     _write(root / "etc/overt/camera.conf", f"SOURCE={settings.source}\n")
     if settings.footage:
         place = root / "usr/share/overt-bench"
