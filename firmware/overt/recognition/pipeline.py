@@ -257,8 +257,10 @@ class Recogniser:
         try:
             self._embedder.flush()
         finally:
-            self._detector.flush()
-            self._flush_windows_if_used()
+            try:
+                self._detector.flush()
+            finally:
+                self._flush_windows_if_used()
 
     def _follow(self, found: Detections, frame: Frame) -> list[Tracked]:
         """Bring tracks and passages up to date."""
