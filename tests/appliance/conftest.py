@@ -44,6 +44,17 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "overt.img"
 
 
+def unsquash(system: Path, root: Path) -> None:
+    """Take a slot's system apart into a new folder."""
+    made("unsquashfs", "-q", "-n", "-d", root, system)
+
+
+def squash(root: Path, out: Path) -> None:
+    """Put one together again, quickly rather than small."""
+    words = ("-comp", "gzip", "-Xcompression-level", "1", "-noappend", "-quiet", "-no-progress")
+    made("mksquashfs", root, out, *words)
+
+
 @pytest.fixture
 def technician(image: Path, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Technician]:
     """At a machine of their own."""

@@ -5,12 +5,12 @@ Each unit of the package is taken as it is; only its program is another (`probe.
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from overt_tools.image import disk
+from tests.appliance.conftest import squash, unsquash
 from tests.appliance.machine import Machine
 from tests.appliance.technician import START_S
 
@@ -54,9 +54,7 @@ def told(image: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What a machine tells on which every daemon has tried everything."""
     folder = tmp_path_factory.mktemp("probed")
     root = folder / "root"
-    subprocess.run(
-        ["unsquashfs", "-q", "-n", "-d", root, image.parent / "overt.squashfs"], check=True, capture_output=True
-    )
+    unsquash(image.parent / "overt.squashfs", root)
     (root / "usr/lib/overt-probe").mkdir()
     shutil.copy(PROBE, root / "usr/lib/overt-probe/probe.py")
     wanted = root / "etc/systemd/system/multi-user.target.wants"
@@ -65,8 +63,7 @@ def told(image: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
         (root / "etc/systemd/system" / name).write_text(probing(root, daemon))
         (wanted / name).symlink_to(f"/etc/systemd/system/{name}")
     squashed = folder / "probed.squashfs"
-    words = ["-comp", "gzip", "-Xcompression-level", "1", "-noappend", "-quiet", "-no-progress"]
-    subprocess.run(["mksquashfs", root, squashed, *words], check=True, capture_output=True)
+    squash(root, squashed)
     shutil.rmtree(root)
     disk.write(squashed, folder / "probed.img", "ttyS0", lambda _: None)
     machine = Machine(folder, folder / "probed.img")

@@ -11,7 +11,7 @@ import pytest
 
 from overt import __version__
 from overt_tools.image.command import compatible
-from tests.appliance.conftest import enrolled
+from tests.appliance.conftest import enrolled, squash, unsquash
 from tests.appliance.machine import ROOT, Machine
 from tests.appliance.technician import START_S, Technician
 
@@ -64,19 +64,11 @@ def nothing_to_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def without_eyes(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A system that starts, but whose camera is at a place where none is."""
     folder = tmp_path_factory.mktemp("sick")
-    subprocess.run(
-        ["unsquashfs", "-q", "-n", "-d", folder / "root", image.parent / "overt.squashfs"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    unsquash(image.parent / "overt.squashfs", folder / "root")
     (folder / "root/etc/overt/camera.conf").write_text("SOURCE=file:/nowhere.mp4\n")
     squash(folder / "root", folder / "sick.squashfs")
     shutil.rmtree(folder / "root")
     return folder / "sick.squashfs"
-
-
-def squash(root: Path, out: Path) -> None:
-    words = ["mksquashfs", root, out, "-comp", "gzip", "-Xcompression-level", "1", "-noappend", "-quiet"]
-    subprocess.run([*words, "-no-progress"], check=True, capture_output=True)
 
 
 def brought(technician: Technician, bundle: Path) -> None:

@@ -6,7 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,14 +48,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         yield made
 
 
+@contextmanager
+def asked_meanwhile(bench: Bench) -> Iterator[None]:
+    """Somebody asks for the state, at first in vain, and has been answered in the end."""
+    heard: list[State] = []
+    waits = threading.Thread(target=lambda: heard.append(bench.status().state))
+    waits.start()
+    yield
+    waits.join(10)
+    assert heard == [State.IDLE]
+
+
 def test_who_asks_before_the_warden_runs_is_answered_once_it_does(bench: Bench) -> None:
     with closing(Supervisor(bench)) as supervisor:
-        heard: list[State] = []
-        early = threading.Thread(target=lambda: heard.append(bench.status().state))
-        early.start()
-        supervisor.start()
-        early.join(10)
-        assert heard == [State.IDLE]
+        with asked_meanwhile(bench):
+            supervisor.start()
         assert bench.end() == 0
 
 
@@ -65,12 +72,8 @@ def test_who_asks_while_the_warden_starts_anew_is_answered_by_the_next(bench: Be
         assert bench.end() == 0
         assert all((bench.run / f"{name}.sock").is_socket() for name in NAMES), "they are the supervisor's"
         assert not (bench.run / "vision.sock").exists(), "and this one was the warden's own"
-        heard: list[State] = []
-        waits = threading.Thread(target=lambda: heard.append(bench.status().state))
-        waits.start()
-        supervisor.start()
-        waits.join(10)
-        assert heard == [State.IDLE]
+        with asked_meanwhile(bench):
+            supervisor.start()
 
 
 def test_a_socket_unit_of_another_kind_is_said_and_nothing_starts(bench: Bench) -> None:
